@@ -1,0 +1,24 @@
+"""sparseopt recovers what is sparse, low-rank or structured."""
+
+from typing import TYPE_CHECKING
+
+from ._core._lazy import attach
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {"_core": ["ConvergenceWarning", "Result", "Status"], "solvers": ["minimize"]},
+    submodules=["linop", "losses", "penalties", "prox", "solvers"],
+)
+
+if TYPE_CHECKING:
+    from . import linop as linop
+    from . import losses as losses
+    from . import penalties as penalties
+    from . import prox as prox
+    from . import solvers as solvers
+    from ._core import ConvergenceWarning as ConvergenceWarning
+    from ._core import Result as Result
+    from ._core import Status as Status
+    from .solvers import minimize as minimize

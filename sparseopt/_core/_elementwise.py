@@ -1,0 +1,166 @@
+"""From one scalar formula to an operator on arrays of any shape, dtype and library."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from ._jit import jit
+from ._namespace import is_numpy, namespace, on_host, over_namespace, to_host, to_native
+
+_REAL = (np.float32, np.float64)
+_COMPLEX = (np.complex64, np.complex128)
+
+
+def as_floating(name: str, v: Any) -> np.ndarray[Any, Any]:
+    """``v`` as a float32, float64, complex64 or complex128 array; integers become float64."""
+    v = np.asarray(v)
+    if v.dtype.type in _REAL + _COMPLEX:
+        return v
+    if v.dtype.kind in "biu":
+        return v.astype(np.float64)
+    if v.dtype == np.float16:
+        return v.astype(np.float32)
+    raise TypeError(f"{name} must be a real or complex floating-point array, got dtype {v.dtype}")
+
+
+def elementwise(
+    kernel: Any,
+    v: Any,
+    parameters: tuple[Any, ...] = (),
+    *,
+    out: Any = None,
+    check: bool = False,
+    name: str = "v",
+) -> Any:
+    """Apply a formula to every entry of ``v``.
+
+    Parameters
+    ----------
+    kernel : compiled formula ``f(x, *parameters)``
+        For complex input it must be odd in ``x``: it acts on the modulus and keeps the phase.
+    v : array
+        NumPy (float32, float64, complex) or another library's array.
+    parameters : tuple of scalars or arrays
+        Each must broadcast to the shape of ``v``.
+    out : array, optional
+        Where to write; may be ``v`` itself.
+    check : bool
+        Refuse NaN. The test runs in the same pass over memory.
+    name : str
+        What to call ``v`` in an error.
+    """
+    if is_numpy(v):
+        return _on_numpy(kernel, v, parameters, out, check, name)
+    if on_host(v) and (out is None or on_host(out)):
+        target = None if out is None else to_host(out)
+        parameters = tuple(p if np.isscalar(p) else to_host(p) for p in parameters)
+        result = _on_numpy(kernel, to_host(v), parameters, target, check, name)
+        return to_native(np.asarray(result), v) if out is None else out
+    return _on_namespace(kernel, v, parameters, out, check, name)
+
+
+def _on_numpy(
+    kernel: Any, v: Any, parameters: tuple[Any, ...], out: Any, check: bool, name: str
+) -> Any:
+    v = as_floating(name, v)
+    if out is None:
+        target = np.empty(v.shape, v.dtype)
+    elif not isinstance(out, np.ndarray) or out.shape != v.shape or out.dtype != v.dtype:
+        raise ValueError(
+            f"out must be an array of shape {v.shape} and dtype {v.dtype}, got "
+            f"{getattr(out, 'shape', type(out).__name__)} {getattr(out, 'dtype', '')}"
+        )
+    elif not out.flags.writeable:
+        raise ValueError("out must be writeable, got a read-only array")
+    else:
+        target = out
+    real = v.real.dtype
+    values, is_array = [], []
+    for p in parameters:
+        p = np.asarray(p, real)
+        if p.ndim and p.size != 1:
+            values.append(np.ascontiguousarray(_broadcast(p, v.shape)).reshape(-1))
+            is_array.append(True)
+        else:
+            values.append(real.type(p.reshape(())))
+            is_array.append(False)
+    loop = _array_loop(kernel, tuple(is_array), v.dtype.kind == "c")
+    flat = target if target.flags.c_contiguous else np.empty(v.shape, v.dtype)
+    nans = loop(np.ascontiguousarray(v).reshape(-1), *values, flat.reshape(-1))
+    if flat is not target:
+        target[...] = flat
+    if check and nans:
+        raise ValueError(f"{name} must not contain NaN, got {nans} of {v.size}")
+    return target if out is not None else target[()]
+
+
+def _on_namespace(
+    kernel: Any, v: Any, parameters: tuple[Any, ...], out: Any, check: bool, name: str
+) -> Any:
+    xp = namespace(v)
+    if check and bool(xp.any(v != v)):
+        raise ValueError(f"{name} must not contain NaN")
+    operator = over_namespace(kernel, xp)
+    is_complex = xp.isdtype(v.dtype, "complex floating")
+    size = xp.abs(v) if is_complex else v
+    parameters = tuple(
+        float(p)
+        if np.ndim(p) == 0 and is_numpy(p)
+        else xp.asarray(p, dtype=size.dtype, device=v.device)
+        for p in parameters
+    )
+    result = operator(size, *parameters)
+    if is_complex:
+        result = v * (result / xp.where(size > 0, size, xp.ones_like(size)))
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+def _broadcast(p: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    try:
+        return np.broadcast_to(p, shape)
+    except ValueError:
+        raise ValueError(
+            f"parameters must broadcast to the shape {shape} of the input, got {p.shape}"
+        ) from None
+
+
+@functools.cache
+def _array_loop(kernel: Any, is_array: tuple[bool, ...], is_complex: bool) -> Any:
+    """Compile the loop over an array, as if it had been written beside the formula.
+
+    The loop is generated source with the formula as a *global* and the formula's file as its own,
+    so it is stored in Numba's disk cache under a name that no other loop has.
+    """
+    function = getattr(kernel, "py_func", kernel)
+    letters = [f"p{i}" for i in range(len(is_array))]
+    arguments = "".join(
+        f", {p}[i]" if a else f", {p}" for p, a in zip(letters, is_array, strict=True)
+    )
+    if is_complex:
+        body = "a = abs(x)\n  nans += a != a\n  "
+        body += f"out[i] = x * (formula(a{arguments}) / a) if a > 0 else x"
+    else:
+        body = f"nans += x != x\n  out[i] = formula(x{arguments})"
+    name = function.__name__ + "_loop_" + "".join("a" if a else "s" for a in is_array)
+    name += "_complex" if is_complex else ""
+    source = (
+        f"def {name}({', '.join(['v', *letters, 'out'])}):\n nans = 0\n"
+        f" for i in range(v.size):\n  x = v[i]\n  {body}\n return nans\n"
+    )
+    scope: dict[str, Any] = {"formula": kernel, "__name__": function.__module__}
+    exec(compile(source, function.__code__.co_filename, "exec"), scope)
+    return jit(scope[name])
+
+
+def total(values: Any, joint: bool = False) -> Any:
+    """Sum over the first axis in float64: one number per column, or one in all if ``joint``."""
+    if is_numpy(values):
+        sums = np.sum(values, axis=None if joint else 0, dtype=np.float64)
+        return sums if sums.ndim else float(sums)
+    return values.sum() if joint or values.ndim == 1 else values.sum(0)

@@ -1,0 +1,50 @@
+"""A matrix, a sparse array or a LinearOperator as a pair of products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+class Products:
+    """``A x`` and ``A^H u`` for vectors (n,) and columns (n, k), whatever ``A`` is."""
+
+    def __init__(self, A: Any) -> None:
+        from scipy.sparse import issparse
+        from scipy.sparse.linalg import LinearOperator
+
+        if issparse(A):
+            A = A.tocsr() if A.format not in ("csr", "csc") else A
+            if A.dtype.kind in "biu":
+                A = A.astype(np.float64)
+            if not np.isfinite(A.data).all():
+                raise ValueError("A must be finite, got NaN or infinity in its data")
+        elif not isinstance(A, LinearOperator):
+            from ._validate import finite_array
+
+            A = finite_array("A", A, ndim=(2,))
+        if len(A.shape) != 2:
+            raise ValueError(f"A must have 2 dimensions, got shape {A.shape}")
+        if np.dtype(A.dtype).kind not in "fc":
+            raise TypeError(f"A must be real or complex floating-point, got dtype {A.dtype}")
+        self.A = A
+        self.shape: tuple[int, int] = tuple(A.shape)
+        self.dtype = np.dtype(A.dtype)
+        self.is_operator = isinstance(A, LinearOperator)
+        if self.is_operator:
+            self._adjoint = A.adjoint()
+        else:
+            self._adjoint = A.conj().T if self.dtype.kind == "c" else A.T
+
+    def forward(self, x: Array) -> Array:
+        """``A x``."""
+        result: Array = self.A @ x
+        return result
+
+    def adjoint(self, u: Array) -> Array:
+        """``A^H u``."""
+        result: Array = self._adjoint @ u
+        return result

@@ -1,0 +1,125 @@
+"""What a penalty is, and what follows for free from its formulas and traits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+from .._core import elementwise, is_numpy, namespace, total
+from .._core._validate import parameter
+
+
+@runtime_checkable
+class PenaltyLike(Protocol):
+    """Anything with ``value(x)`` and ``prox(v, step)``: what solvers ask for at least."""
+
+    def value(self, x: Any) -> Any:
+        """Penalty at ``x``; one number per column of a 2-D ``x``, or one in all if coupled."""
+        ...
+
+    def prox(self, v: Any, step: Any = 1.0) -> Any:
+        """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
+        ...
+
+
+class Penalty:
+    """A function with a value, a proximal operator and stated traits.
+
+    A 2-D ``x`` of shape (n, k) is a batch: k columns, each penalised by itself, and ``value`` and
+    ``conjugate`` return one number per column.
+
+    Attributes
+    ----------
+    is_convex : bool
+        Whether the function is convex.
+    is_separable : bool
+        Whether it is a sum over single coordinates.
+    is_homogeneous : bool
+        Whether f(t x) = t f(x) for t >= 0; its conjugate is then the indicator of
+        ``dual_norm(y) <= 1``.
+    weak_convexity : float
+        The smallest rho for which f + rho/2 ||.||^2 is convex; ``inf`` if there is none.
+    """
+
+    is_convex: ClassVar[bool] = False
+    is_separable: ClassVar[bool] = False
+    is_homogeneous: ClassVar[bool] = False
+
+    @property
+    def weak_convexity(self) -> float:
+        """The smallest rho for which f + rho/2 ||.||^2 is convex."""
+        return 0.0 if self.is_convex else math.inf
+
+    def value(self, x: Any) -> Any:
+        """Penalty at ``x``."""
+        raise NotImplementedError
+
+    def prox(self, v: Any, step: Any = 1.0) -> Any:
+        """``argmin_x 1/2 ||x - v||^2 + step * f(x)``; the input is trusted."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        shown = []
+        for name, value in vars(self).items():
+            text = f"<shape {value.shape}>" if np.ndim(value) else f"{value!r}"
+            shown.append(f"{name.lstrip('_')}={text}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Gauge(Penalty):
+    """A convex, positively homogeneous penalty: a multiple of a norm or of a gauge."""
+
+    is_convex = True
+    is_homogeneous = True
+
+    def dual_norm(self, y: Any) -> Any:
+        """The smallest t >= 0 for which ``y / t`` is in the subdifferential at zero."""
+        raise NotImplementedError
+
+    def conjugate(self, y: Any) -> Any:
+        """Convex conjugate: 0 where ``dual_norm(y) <= 1`` and ``inf`` elsewhere."""
+        return np.where(np.asarray(self.dual_norm(y)) <= 1.0, 0.0, np.inf)[()]
+
+
+class Separable(Penalty):
+    """A sum over coordinates, defined by two scalar formulas.
+
+    Subclasses set the formulas and say which parameters these take for an array like ``x``.
+    """
+
+    is_separable = True
+    value_formula: ClassVar[Any]
+    prox_formula: ClassVar[Any]
+
+    def value_parameters(self, x: Any) -> tuple[Any, ...]:
+        """Parameters of the value formula for an array like ``x``."""
+        raise NotImplementedError
+
+    def prox_parameters(self, v: Any, step: Any) -> tuple[Any, ...]:
+        """Parameters of the prox formula for an array like ``v`` and this step."""
+        raise NotImplementedError
+
+    def value(self, x: Any) -> Any:
+        """Penalty at ``x``: one number, or one per column."""
+        size = np.abs(x) if is_numpy(x) else namespace(x).abs(x)
+        return total(elementwise(self.value_formula, size, self.value_parameters(x)))
+
+    def prox(self, v: Any, step: Any = 1.0) -> Any:
+        """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
+        return elementwise(self.prox_formula, v, self.prox_parameters(v, step))
+
+
+def frozen(name: str, value: Any, **conditions: Any) -> Any:
+    """A checked parameter that belongs to the penalty: arrays are copied and made read-only."""
+    value = parameter(name, value, **conditions)
+    if isinstance(value, np.ndarray):
+        value = value.copy()
+        value.flags.writeable = False
+    return value
+
+
+def beside(p: Any, x: Any) -> Any:
+    """A parameter per coordinate, shape (n,), as a column beside a batch of shape (n, k)."""
+    return p[:, None] if np.ndim(p) == 1 and np.ndim(x) == 2 else p

@@ -1,0 +1,104 @@
+"""Group operators in three stages: reduce to group norms, decide a scale, apply it.
+
+Only one number per group reaches the decision, which is a scalar formula on the norm (the radial
+lift); the other two stages run on the array's own device.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._core import Groups, elementwise, is_numpy, jit, namespace, on_host, to_host, to_native
+from .._core._elementwise import as_floating
+
+
+@jit
+def _square_sums(v, labels, sums):  # type: ignore[no-untyped-def]
+    for i in range(v.shape[0]):
+        g = labels[i]
+        for j in range(v.shape[1]):
+            a = abs(v[i, j])
+            sums[g, j] += a * a
+
+
+@jit
+def _scale(v, labels, scale, out):  # type: ignore[no-untyped-def]
+    for i in range(v.shape[0]):
+        g = labels[i]
+        for j in range(v.shape[1]):
+            s = scale[g, j]
+            out[i, j] = v[i, j] * s if s > 0.0 else 0.0
+
+
+def group_norms(v: Any, groups: Groups, axis: int = 0) -> Any:
+    """Euclidean norm of every group along ``axis``: shape (groups, batch)."""
+    if is_numpy(v):
+        columns = _columns(v, axis)
+        sums = np.zeros((groups.count, columns.shape[1]))
+        _square_sums(columns, groups.labels, sums)
+        return np.sqrt(sums)
+    xp = namespace(v)
+    squares = xp.abs(xp.moveaxis(v, axis, 0)).reshape(groups.n, -1) ** 2
+    sums = xp.zeros((groups.count, squares.shape[1]), dtype=squares.dtype, device=v.device)
+    return xp.sqrt(sums.index_add(0, to_native(groups.labels, v), squares))
+
+
+def scale_groups(
+    kernel: Any,
+    v: Any,
+    parameters: tuple[Any, ...],
+    groups: Groups,
+    *,
+    axis: int = 0,
+    out: Any = None,
+    check: bool = False,
+) -> Any:
+    """Apply the radial lift of a scalar formula to every group.
+
+    Each group's norm r becomes ``kernel(r, *parameters)``, with one parameter value per group;
+    its direction stays.
+    """
+    if not is_numpy(v) and on_host(v) and (out is None or on_host(out)):
+        target = None if out is None else to_host(out)
+        result = scale_groups(
+            kernel, to_host(v), parameters, groups, axis=axis, out=target, check=check
+        )
+        return to_native(result, v) if out is None else out
+    if is_numpy(v):
+        v = as_floating("v", v)
+        if v.ndim == 0:
+            v = v.reshape(1)
+            return scale_groups(kernel, v, parameters, groups, out=out, check=check)[0]
+    norms = group_norms(v, groups, axis)
+    xp = namespace(v)
+    if check and bool(xp.any(norms != norms)):
+        raise ValueError("v must not contain NaN")
+    parameters = tuple(_per_group(p, groups.count) for p in parameters)
+    kept = elementwise(kernel, norms, parameters)
+    scale = kept / xp.where(norms > 0, norms, xp.ones_like(norms))
+    if not is_numpy(v):
+        moved = xp.moveaxis(v, axis, 0)
+        scale = scale[to_native(groups.labels, v)].reshape(moved.shape)
+        result = xp.moveaxis(moved * scale, 0, axis)
+    else:
+        columns = _columns(v, axis)
+        result = np.empty_like(columns)
+        _scale(columns, groups.labels, scale, result)
+        moved_shape = np.moveaxis(v, axis, 0).shape
+        result = np.moveaxis(result.reshape(moved_shape), 0, axis)
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+def _columns(v: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
+    return np.ascontiguousarray(np.moveaxis(v, axis, 0)).reshape(v.shape[axis], -1)
+
+
+def _per_group(p: Any, count: int) -> Any:
+    """A column (groups, 1) beside the batch; other shapes broadcast as they are."""
+    p = np.asarray(p)
+    return p[:, None] if p.shape == (count,) and p.ndim == 1 else p

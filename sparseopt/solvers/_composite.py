@@ -1,0 +1,105 @@
+"""What the composite solvers share: the problem ``min f(A x) + g(x)``, checked and measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._core import Result, is_numpy
+from .._core._validate import finite_array
+from ..losses import LossLike
+from ..penalties import PenaltyLike, Zero
+
+Array = np.ndarray[Any, Any]
+
+
+class Composite:
+    """A loss and a penalty, with everything counted per column of a batch or once in all.
+
+    Columns are separate problems if the penalty gives one value per column; each then evolves as
+    if it were solved alone. Otherwise they are one joint problem.
+    """
+
+    def __init__(self, loss: Any, penalty: Any) -> None:
+        self.loss: LossLike = _required("loss", loss, LossLike)
+        self.penalty: PenaltyLike = _required(
+            "penalty", Zero() if penalty is None else penalty, PenaltyLike
+        )
+        self.is_convex = bool(getattr(self.penalty, "is_convex", False))
+        self.is_homogeneous = bool(getattr(self.penalty, "is_homogeneous", False))
+        self.has_dual = (
+            self.is_convex and hasattr(loss, "conjugate") and hasattr(self.penalty, "conjugate")
+        )
+        zero = np.zeros(loss.shape, loss.dtype)
+        penalty_value = np.asarray(self.penalty.value(zero))
+        self.joint = len(loss.shape) == 1 or penalty_value.ndim == 0
+        value = self.sum_columns(loss.value_at(loss.predict(zero)))
+        self.null_value = value + np.where(np.isfinite(penalty_value), penalty_value, 0.0)
+        self.zero_is_optimal = bool(
+            np.all(self.null_value == 0) and np.isfinite(penalty_value).all()
+        )
+        self.scale = np.where(self.null_value > 0, self.null_value, 1.0)[()]
+
+    def start(self, x0: Any) -> Array:
+        """The start point: a copy of ``x0``, of the ``x`` of a result, or zero."""
+        if isinstance(x0, Result):
+            x0 = x0.x
+        if x0 is None:
+            return np.zeros(self.loss.shape, self.loss.dtype)
+        if not is_numpy(x0):
+            raise TypeError(f"x0 must be a NumPy array or a Result, got {type(x0).__name__}")
+        x0 = finite_array("x0", x0)
+        if x0.shape != self.loss.shape:
+            raise ValueError(f"x0 must have shape {self.loss.shape}, got {x0.shape}")
+        if x0.dtype.kind == "c" and self.loss.dtype.kind != "c":
+            raise TypeError("x0 must be real for a real problem, got a complex array")
+        return x0.astype(self.loss.dtype)
+
+    def objective(self, x: Array, z: Array) -> Any:
+        """``f(z) + g(x)``, where ``z = A x``."""
+        return self.sum_columns(self.loss.value_at(z)) + self.penalty.value(x)
+
+    def dual(self, u: Array, gradient: Array) -> tuple[Any, Any]:
+        """The best feasible multiple t of ``u = f'(z)`` and the dual objective at ``t u``.
+
+        ``gradient`` is ``A^H u``. By weak duality no x has an objective below the value returned.
+        """
+        loss: Any = self.loss
+        penalty: Any = self.penalty
+        if not self.is_homogeneous:
+            value = -self.sum_columns(loss.conjugate(u)) - penalty.conjugate(-gradient)
+            return 1.0, value
+        with np.errstate(divide="ignore"):
+            limit = 1.0 / np.asarray(penalty.dual_norm(-gradient))
+        if self.joint and u.ndim == 2:
+            t: Any = np.minimum(1.0, limit)
+        else:
+            t = loss.dual_scale(u, limit)
+        return t, -self.sum_columns(loss.conjugate(u * np.asarray(t, u.real.dtype)))
+
+    def sum_columns(self, values: Any) -> Any:
+        """Add up a batch that is one joint problem."""
+        return np.sum(values) if self.joint else values
+
+    def inner(self, a: Array, b: Array) -> Any:
+        """Real inner product, per column or in all."""
+        if self.joint:
+            return float(np.vdot(a, b).real)
+        return np.einsum("ij,ij->j", a.conj(), b).real.astype(np.float64)
+
+
+def default_tolerance(tol: float | None, dtype: Any) -> float:
+    """1e-6, or 1e-4 in single precision, unless the caller says otherwise."""
+    if tol is not None:
+        return tol
+    return 1e-4 if np.finfo(dtype).eps > 1e-10 else 1e-6
+
+
+def _required(name: str, value: Any, protocol: Any) -> Any:
+    if not isinstance(value, protocol):
+        needed = sorted(m for m in dir(protocol) if not m.startswith("_"))
+        needed += [a for a in protocol.__annotations__ if a not in needed]
+        missing = [attribute for attribute in needed if not hasattr(value, attribute)]
+        raise TypeError(f"{name} must have {', '.join(missing)}, got {type(value).__name__}")
+    return value
