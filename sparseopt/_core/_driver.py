@@ -170,6 +170,9 @@ class _Record:
                 columns[name] = array("d", [math.nan]) * self._rows
             columns[name].append(value)
         self._rows += 1
+        for column in columns.values():
+            if len(column) < self._rows:
+                column.append(math.nan)
 
     def arrays(self) -> History:
         return {name: np.array(column) for name, column in self._columns.items()}

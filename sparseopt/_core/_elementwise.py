@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._jit import jit
-from ._namespace import is_numpy, namespace, on_host, over_namespace, to_host, to_native
+from ._namespace import floating, is_numpy, namespace, on_host, over_namespace, to_host, to_native
 
 _REAL = (np.float32, np.float64)
 _COMPLEX = (np.complex64, np.complex128)
@@ -18,7 +18,7 @@ def as_floating(name: str, v: Any) -> np.ndarray[Any, Any]:
     """``v`` as a float32, float64, complex64 or complex128 array; integers become float64."""
     v = np.asarray(v)
     if v.dtype.type in _REAL + _COMPLEX:
-        return v
+        return v if v.dtype.isnative else v.astype(v.dtype.newbyteorder("="))
     if v.dtype.kind in "biu":
         return v.astype(np.float64)
     if v.dtype == np.float16:
@@ -54,7 +54,7 @@ def elementwise(
     """
     if is_numpy(v):
         return _on_numpy(kernel, v, parameters, out, check, name)
-    if on_host(v) and (out is None or on_host(out)):
+    if all(is_numpy(a) or on_host(a) for a in (v, out, *parameters)):
         target = None if out is None else to_host(out)
         parameters = tuple(p if np.isscalar(p) else to_host(p) for p in parameters)
         result = _on_numpy(kernel, to_host(v), parameters, target, check, name)
@@ -66,17 +66,8 @@ def _on_numpy(
     kernel: Any, v: Any, parameters: tuple[Any, ...], out: Any, check: bool, name: str
 ) -> Any:
     v = as_floating(name, v)
-    if out is None:
-        target = np.empty(v.shape, v.dtype)
-    elif not isinstance(out, np.ndarray) or out.shape != v.shape or out.dtype != v.dtype:
-        raise ValueError(
-            f"out must be an array of shape {v.shape} and dtype {v.dtype}, got "
-            f"{getattr(out, 'shape', type(out).__name__)} {getattr(out, 'dtype', '')}"
-        )
-    elif not out.flags.writeable:
-        raise ValueError("out must be writeable, got a read-only array")
-    else:
-        target = out
+    check_out(out, v)
+    target = np.empty(v.shape, v.dtype) if out is None else out
     real = v.real.dtype
     values, is_array = [], []
     for p in parameters:
@@ -88,8 +79,10 @@ def _on_numpy(
             values.append(real.type(p.reshape(())))
             is_array.append(False)
     loop = _array_loop(kernel, tuple(is_array), v.dtype.kind == "c")
-    flat = target if target.flags.c_contiguous else np.empty(v.shape, v.dtype)
-    nans = loop(np.ascontiguousarray(v).reshape(-1), *values, flat.reshape(-1))
+    v = np.ascontiguousarray(v).reshape(v.shape)
+    in_place = target.flags.c_contiguous and not any(_overlap(target, a) for a in (v, *values))
+    flat = target if in_place else np.empty(v.shape, v.dtype)
+    nans = loop(v.reshape(-1), *values, flat.reshape(-1))
     if flat is not target:
         target[...] = flat
     if check and nans:
@@ -101,24 +94,51 @@ def _on_namespace(
     kernel: Any, v: Any, parameters: tuple[Any, ...], out: Any, check: bool, name: str
 ) -> Any:
     xp = namespace(v)
+    v = floating(v)
     if check and bool(xp.any(v != v)):
         raise ValueError(f"{name} must not contain NaN")
     operator = over_namespace(kernel, xp)
     is_complex = xp.isdtype(v.dtype, "complex floating")
     size = xp.abs(v) if is_complex else v
-    parameters = tuple(
-        float(p)
-        if np.ndim(p) == 0 and is_numpy(p)
-        else xp.asarray(p, dtype=size.dtype, device=v.device)
-        for p in parameters
-    )
-    result = operator(size, *parameters)
+    result = operator(size, *(_beside(p, size, xp) for p in parameters))
     if is_complex:
         result = v * (result / xp.where(size > 0, size, xp.ones_like(size)))
     if out is None:
         return result
     out[...] = result
     return out
+
+
+def check_out(out: Any, v: np.ndarray[Any, Any]) -> None:
+    """Refuse an ``out`` that cannot hold a result like ``v``."""
+    if out is None:
+        return
+    if not isinstance(out, np.ndarray) or out.shape != v.shape or out.dtype != v.dtype:
+        raise ValueError(
+            f"out must be an array of shape {v.shape} and dtype {v.dtype}, got "
+            f"{getattr(out, 'shape', type(out).__name__)} {getattr(out, 'dtype', '')}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out must be writeable, got a read-only array")
+
+
+def _beside(p: Any, size: Any, xp: Any) -> Any:
+    """A parameter as a Python number, or as an array like ``size`` that keeps its gradient."""
+    if not is_numpy(p):
+        return xp.astype(p, size.dtype)
+    return (
+        float(p)
+        if np.ndim(p) == 0
+        else xp.asarray(np.array(p), dtype=size.dtype, device=size.device)
+    )
+
+
+def _overlap(target: np.ndarray[Any, Any], a: Any) -> bool:
+    """Whether writing ``target`` entry by entry may change entries of ``a`` still to be read."""
+    if not isinstance(a, np.ndarray) or not np.may_share_memory(target, a):
+        return False
+    same = target.ctypes.data == a.ctypes.data and target.dtype == a.dtype
+    return not (same and target.size == a.size)
 
 
 def _broadcast(p: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -144,7 +164,7 @@ def _array_loop(kernel: Any, is_array: tuple[bool, ...], is_complex: bool) -> An
     )
     if is_complex:
         body = "a = abs(x)\n  nans += a != a\n  "
-        body += f"out[i] = x * (formula(a{arguments}) / a) if a > 0 else x"
+        body += f"out[i] = x * (formula(a{arguments}) / a) if 0 < a < np.inf else x"
     else:
         body = f"nans += x != x\n  out[i] = formula(x{arguments})"
     name = function.__name__ + "_loop_" + "".join("a" if a else "s" for a in is_array)
@@ -153,7 +173,7 @@ def _array_loop(kernel: Any, is_array: tuple[bool, ...], is_complex: bool) -> An
         f"def {name}({', '.join(['v', *letters, 'out'])}):\n nans = 0\n"
         f" for i in range(v.size):\n  x = v[i]\n  {body}\n return nans\n"
     )
-    scope: dict[str, Any] = {"formula": kernel, "__name__": function.__module__}
+    scope: dict[str, Any] = {"formula": kernel, "np": np, "__name__": function.__module__}
     exec(compile(source, function.__code__.co_filename, "exec"), scope)
     return jit(scope[name])
 

@@ -15,6 +15,9 @@ class Groups:
     labels: np.ndarray[Any, np.dtype[np.intp]]
     count: int
 
+    def __repr__(self) -> str:
+        return f"<{self.count} groups of {self.n} coordinates>"
+
     @property
     def n(self) -> int:
         """Number of coordinates."""

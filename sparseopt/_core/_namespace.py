@@ -42,6 +42,14 @@ _HOST_DTYPES = frozenset(
 )
 
 
+def floating(x: Any) -> Any:
+    """A foreign array as it is if it holds floating-point numbers, else as float64."""
+    xp = namespace(x)
+    if xp.isdtype(x.dtype, ("real floating", "complex floating")):
+        return x
+    return xp.astype(x, xp.float64)
+
+
 def to_host(x: Any) -> np.ndarray[Any, Any]:
     """``x`` as a NumPy array: a view where possible, a copy from another device otherwise."""
     if is_numpy(x):
@@ -85,7 +93,7 @@ def _rebind(kernel: Any, xp: Any) -> Callable[..., Any]:
     found: dict[str, Any] = {"__builtins__": builtins}
     for name in function.__code__.co_names:
         value = function.__globals__.get(name, getattr(builtins, name, None))
-        if value is getattr(_math, name, _MISSING):
+        if callable(value) and value is getattr(_math, name, _MISSING):
             found[name] = _over(name, xp)
         elif hasattr(value, "py_func") or isinstance(value, types.FunctionType):
             found[name] = _rebind(value, xp)

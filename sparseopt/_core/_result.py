@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import json
 import os
+import zipfile
 from enum import IntEnum
 from functools import cached_property
 from typing import Any, Self
@@ -13,6 +14,8 @@ from typing import Any, Self
 import numpy as np
 
 History = dict[str, np.ndarray[Any, Any]]
+
+_HEADER = "header"
 
 
 class Status(IntEnum):
@@ -114,7 +117,7 @@ class Result:
         }
         header = {"class": f"{type(self).__module__}:{type(self).__qualname__}", "fields": fields}
         with open(path, "wb") as file:
-            np.savez_compressed(file, header=np.asarray(json.dumps(header)), **arrays)
+            np.savez_compressed(file, **{_HEADER: np.asarray(json.dumps(header))}, **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -125,15 +128,20 @@ class Result:
         ValueError
             If the file holds no record of this class.
         """
-        with np.load(path, allow_pickle=False) as stored:
-            if "header" not in stored:
+        with open(path, "rb") as file:
+            if not zipfile.is_zipfile(file):
                 raise ValueError(f"path must name a saved {cls.__name__}, got {os.fspath(path)!r}")
-            header = json.loads(str(stored["header"]))
+        with np.load(path, allow_pickle=False) as stored:
+            if _HEADER not in stored:
+                raise ValueError(f"path must name a saved {cls.__name__}, got {os.fspath(path)!r}")
+            header = json.loads(str(stored[_HEADER]))
             fields = {name: _unpack(spec, stored) for name, spec in header["fields"].items()}
         module, _, name = header["class"].partition(":")
-        if module.split(".")[0] != __name__.split(".")[0]:
-            raise ValueError(f"path must hold a record of sparseopt, got {header['class']!r}")
-        kind = getattr(importlib.import_module(module), name)
+        kind = cls
+        if header["class"] != f"{cls.__module__}:{cls.__qualname__}":
+            if module.split(".")[0] != __name__.split(".")[0]:
+                raise ValueError(f"path must hold a record of sparseopt, got {header['class']!r}")
+            kind = getattr(importlib.import_module(module), name)
         if not issubclass(kind, cls):
             raise ValueError(f"path must hold a {cls.__name__}, got a {name}")
         fields["status"] = Status(fields["status"])
@@ -142,14 +150,17 @@ class Result:
 
 
 def _pack(name: str, value: Any, arrays: dict[str, Any]) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        arrays[name] = value
-        return {"array": name}
-    if isinstance(value, dict):
+    if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
+        key = f"{len(arrays)}:{name}"
+        arrays[key] = value
+        return {"array": key}
+    if isinstance(value, dict) and all(isinstance(k, str) for k in value):
         return {"dict": {k: _pack(f"{name}.{k}", v, arrays) for k, v in value.items()}}
     if isinstance(value, list | tuple):
         items = [_pack(f"{name}.{i}", v, arrays) for i, v in enumerate(value)]
         return {type(value).__name__ if type(value) in (list, tuple) else "list": items}
+    if isinstance(value, complex):
+        return {"complex": [value.real, value.imag]}
     if value is None or isinstance(value, bool | int | float | str):
         return {"value": value}
     raise TypeError(f"field {name!r} of type {type(value).__name__} cannot be saved to npz")
@@ -165,4 +176,6 @@ def _unpack(spec: dict[str, Any], stored: Any) -> Any:
     if kind in ("list", "tuple"):
         items = [_unpack(v, stored) for v in content]
         return items if kind == "list" else tuple(items)
+    if kind == "complex":
+        return complex(*content)
     return content

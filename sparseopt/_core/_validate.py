@@ -48,9 +48,10 @@ def parameter(
     """
     if not is_numpy(value):
         xp = namespace(value)
-        smallest = float(xp.min(value)) if math.prod(value.shape) else low + 1.0
-        largest = float(xp.max(value)) if finite and math.prod(value.shape) else 0.0
-        has_nan = bool(xp.any(value != value))
+        seen = value.detach() if hasattr(value, "detach") else value
+        smallest = float(xp.min(seen)) if math.prod(value.shape) else low + 1.0
+        largest = float(xp.max(seen)) if finite and math.prod(value.shape) else 0.0
+        has_nan = bool(xp.any(seen != seen))
     else:
         value = np.asarray(value)
         if value.dtype.kind not in "biuf":

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from .._core import elementwise, is_numpy, namespace, total
+from .._core import elementwise, is_numpy, namespace, to_native, total
 from .._core._validate import parameter
 
 
@@ -74,6 +74,11 @@ class Gauge(Penalty):
     is_convex = True
     is_homogeneous = True
 
+    @property
+    def is_norm(self) -> bool:
+        """Whether zero is its only zero, so that every dual vector can be scaled to feasibility."""
+        return True
+
     def dual_norm(self, y: Any) -> Any:
         """The smallest t >= 0 for which ``y / t`` is in the subdifferential at zero."""
         raise NotImplementedError
@@ -122,4 +127,13 @@ def frozen(name: str, value: Any, **conditions: Any) -> Any:
 
 def beside(p: Any, x: Any) -> Any:
     """A parameter per coordinate, shape (n,), as a column beside a batch of shape (n, k)."""
+    if np.ndim(p) == 0:
+        return p
+    if np.ndim(p) == 1 and p.shape[0] not in (1, np.shape(x)[0]):
+        raise ValueError(
+            f"lam (or another parameter per coordinate) must have shape ({np.shape(x)[0]},) "
+            f"beside x of shape {np.shape(x)}, got {p.shape}"
+        )
+    if is_numpy(p) and not is_numpy(x):
+        p = to_native(p.copy(), x)  # torch warns of read-only memory
     return p[:, None] if np.ndim(p) == 1 and np.ndim(x) == 2 else p

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._core import Groups, as_groups, total
-from ..prox._group_l2 import group_weights
+from .._core import Groups, as_groups, namespace, to_native, total
+from ..prox._group_l2 import group_levels, group_weights, single
 from ..prox._groups import group_norms, scale_groups
 from ..prox._l1 import soft_threshold
 from ._base import Gauge, frozen
@@ -51,7 +51,7 @@ class GroupL2(Gauge):
     """
 
     def __init__(self, lam: Any, groups: Any, weights: Any = None) -> None:
-        self.lam = frozen("lam", lam)
+        self.lam = single("lam", lam)
         self.groups: Groups = as_groups(groups, _coordinates(groups))
         self.weights = frozen("weights", group_weights(weights, self.groups))
 
@@ -59,19 +59,29 @@ class GroupL2(Gauge):
         """``lam * sum(w_g ||x_g||)``, per column of a batch."""
         x = x if hasattr(x, "ndim") else np.asarray(x, float)
         norms = group_norms(x, self._for(x))
-        weighted = total((norms.T * self.weights).T)
-        return self.lam * (weighted if x.ndim > 1 else weighted[0])
+        xp = namespace(norms)
+        levels = to_native(group_levels(self.lam, self.weights)[:, None], norms)
+        weighted = total(xp.where(norms > 0, levels, xp.zeros_like(levels)) * norms)
+        return weighted if x.ndim > 1 else weighted[0]
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
-        threshold = np.multiply.outer(self.lam * self.weights, np.atleast_1d(step))
+        v = v if hasattr(v, "ndim") else np.asarray(v, float)
+        levels = group_levels(self.lam, self.weights)
+        threshold = np.multiply.outer(levels, np.atleast_1d(step))
         return scale_groups(soft_threshold, v, (threshold,), self._for(v))
+
+    @property
+    def is_norm(self) -> bool:
+        """Whether every group is penalised."""
+        return bool(self.lam * np.min(self.weights, initial=np.inf) > 0)
 
     def dual_norm(self, y: Any) -> Any:
         """``max ||y_g|| / (lam w_g)``, per column of a batch."""
         y = np.asarray(y)
         norms = group_norms(y, self._for(y))
-        largest = np.max(_ratio(norms, (self.lam * self.weights)[:, None]), axis=0, initial=0.0)
+        levels = group_levels(self.lam, self.weights)[:, None]
+        largest = np.max(_ratio(norms, levels), axis=0, initial=0.0)
         return largest if y.ndim > 1 else largest[0]
 
     def as_cvxpy(self, x: Any) -> Any:

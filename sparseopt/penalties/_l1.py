@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import total
+from .._core import namespace, total
 from ..prox._elastic_net import shrink_and_threshold
 from ..prox._l1 import soft_threshold
 from ._base import Gauge, Penalty, Separable, beside, frozen
@@ -53,14 +53,20 @@ class L1(Separable, Gauge):
         """``sum(lam * |x|)``, per column of a batch."""
         lam = beside(self.lam, x)
         size = abs(np.asarray(x)) if not hasattr(x, "ndim") else abs(x)
-        if np.ndim(lam) == 0:
+        if np.ndim(lam) == 0 and lam < np.inf:
             return lam * total(size)
+        xp = namespace(size)
         with np.errstate(invalid="ignore"):
-            return total(np.where(size > 0, lam * size, 0.0))
+            return total(xp.where(size > 0, lam * size, xp.zeros_like(size)))
 
     def prox_parameters(self, v: Any, step: Any) -> tuple[Any, ...]:
         """Threshold ``step * lam``."""
         return (step * beside(self.lam, v),)
+
+    @property
+    def is_norm(self) -> bool:
+        """Whether every coordinate is penalised."""
+        return bool(np.min(self.lam, initial=np.inf) > 0)
 
     def dual_norm(self, y: Any) -> Any:
         """``max |y_i| / lam_i``, per column of a batch."""

@@ -55,7 +55,7 @@ def group_l2(
     ------
     ValueError
         If ``groups`` is not a partition (the message names the first index covered twice or
-        never), an argument has NaN, a level or weight is negative, or ``step`` <= 0.
+        never), ``v`` is not finite, a level or weight is negative or NaN, or ``step`` <= 0.
 
     References
     ----------
@@ -72,8 +72,22 @@ def group_l2(
         v = np.asarray(v)
     axis = axis_index(axis, v.ndim)
     partition = as_groups(groups, v.shape[axis] if v.ndim else 1)
-    threshold = steps(step) * parameter("lam", lam) * group_weights(weights, partition)
+    threshold = steps(step) * group_levels(single("lam", lam), group_weights(weights, partition))
     return scale_groups(soft_threshold, v, (threshold,), partition, axis=axis, out=out, check=True)
+
+
+def single(name: str, value: Any) -> Any:
+    """A checked parameter that must be one number."""
+    value = parameter(name, value)
+    if np.ndim(value):
+        raise ValueError(f"{name} must be a single number, got shape {np.shape(value)}")
+    return value
+
+
+def group_levels(lam: Any, weights: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """``lam * w_g``; a weight of zero frees its group even if ``lam`` is infinite."""
+    with np.errstate(invalid="ignore"):
+        return np.where(weights > 0, float(lam) * weights, 0.0)
 
 
 def group_weights(weights: Any, groups: Groups) -> np.ndarray[Any, Any]:

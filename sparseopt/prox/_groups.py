@@ -6,21 +6,51 @@ lift); the other two stages run on the array's own device.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .._core import Groups, elementwise, is_numpy, jit, namespace, on_host, to_host, to_native
-from .._core._elementwise import as_floating
+from .._core._elementwise import as_floating, check_out
+from .._core._namespace import floating
 
 
 @jit
 def _square_sums(v, labels, sums):  # type: ignore[no-untyped-def]
+    """Add up squares per group; whether one of them left the range of float64."""
+    lost = False
     for i in range(v.shape[0]):
         g = labels[i]
         for j in range(v.shape[1]):
-            a = abs(v[i, j])
-            sums[g, j] += a * a
+            a = np.float64(abs(v[i, j]))
+            square = a * a
+            sums[g, j] += square
+            lost |= (square > 1e300) | ((square < 1e-290) & (a > 0.0))
+    return lost
+
+
+@jit
+def _scaled_norms(v, labels, norms):  # type: ignore[no-untyped-def]
+    """Norms by way of the largest entry of each group, for numbers whose squares are lost."""
+    peaks = np.zeros_like(norms)
+    sums = np.zeros_like(norms)
+    for i in range(v.shape[0]):
+        g = labels[i]
+        for j in range(v.shape[1]):
+            a = np.float64(abs(v[i, j]))
+            if a > peaks[g, j] or a != a:
+                peaks[g, j] = a
+    for i in range(v.shape[0]):
+        g = labels[i]
+        for j in range(v.shape[1]):
+            if peaks[g, j] > 0.0:
+                a = np.float64(abs(v[i, j])) / peaks[g, j]
+                sums[g, j] += a * a
+    for g in range(norms.shape[0]):
+        for j in range(norms.shape[1]):
+            finite = peaks[g, j] < np.inf
+            norms[g, j] = peaks[g, j] * np.sqrt(sums[g, j]) if finite else peaks[g, j]
 
 
 @jit
@@ -37,12 +67,20 @@ def group_norms(v: Any, groups: Groups, axis: int = 0) -> Any:
     if is_numpy(v):
         columns = _columns(v, axis)
         sums = np.zeros((groups.count, columns.shape[1]))
-        _square_sums(columns, groups.labels, sums)
+        if _square_sums(columns, groups.labels, sums):
+            _scaled_norms(columns, groups.labels, sums)
+            return sums
         return np.sqrt(sums)
     xp = namespace(v)
-    squares = xp.abs(xp.moveaxis(v, axis, 0)).reshape(groups.n, -1) ** 2
-    sums = xp.zeros((groups.count, squares.shape[1]), dtype=squares.dtype, device=v.device)
-    return xp.sqrt(sums.index_add(0, to_native(groups.labels, v), squares))
+    moved = xp.moveaxis(v, axis, 0)
+    sizes = xp.abs(moved).reshape(moved.shape[0], math.prod(moved.shape[1:]))
+    peak = float(xp.max(sizes.detach())) if math.prod(sizes.shape) else 0.0
+    peak = peak if peak > 0 else 1.0
+    sums = xp.zeros((groups.count, sizes.shape[1]), dtype=sizes.dtype, device=v.device)
+    sums = sums.index_add(0, to_native(groups.labels, v), (sizes / peak) ** 2)
+    positive = sums > 0  # the square root has no gradient at zero
+    one = xp.ones_like(sums)
+    return xp.where(positive, xp.sqrt(xp.where(positive, sums, one)), sums) * peak
 
 
 def scale_groups(
@@ -70,11 +108,16 @@ def scale_groups(
         v = as_floating("v", v)
         if v.ndim == 0:
             v = v.reshape(1)
-            return scale_groups(kernel, v, parameters, groups, out=out, check=check)[0]
+            target = None if out is None else np.asarray(out).reshape(1)
+            result = scale_groups(kernel, v, parameters, groups, out=target, check=check)
+            return result[0] if out is None else out
+        check_out(out, v)
+    else:
+        v = floating(v)
     norms = group_norms(v, groups, axis)
     xp = namespace(v)
-    if check and bool(xp.any(norms != norms)):
-        raise ValueError("v must not contain NaN")
+    if check and not bool(xp.all(xp.isfinite(norms))):
+        raise ValueError("v must be finite, got NaN or infinity")
     parameters = tuple(_per_group(p, groups.count) for p in parameters)
     kept = elementwise(kernel, norms, parameters)
     scale = kept / xp.where(norms > 0, norms, xp.ones_like(norms))
@@ -95,7 +138,8 @@ def scale_groups(
 
 
 def _columns(v: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
-    return np.ascontiguousarray(np.moveaxis(v, axis, 0)).reshape(v.shape[axis], -1)
+    moved = np.moveaxis(v, axis, 0)
+    return np.ascontiguousarray(moved).reshape(moved.shape[0], math.prod(moved.shape[1:]))
 
 
 def _per_group(p: Any, count: int) -> Any:

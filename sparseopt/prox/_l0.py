@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core import elementwise, formula, where
+import numpy as np
+
+from .._core import elementwise, formula, is_numpy, where
 from .._core._validate import parameter, steps
 
 
@@ -17,12 +19,13 @@ def hard_threshold(v, t):  # type: ignore[no-untyped-def]
 @formula
 def l0_value(x, lam):  # type: ignore[no-untyped-def]
     """``lam`` where ``x`` is not zero."""
-    return where(x != 0.0, lam, 0.0)
+    return where(x != 0.0, lam, abs(x))
 
 
 def l0_threshold(lam: Any, step: Any) -> Any:
     """The modulus up to which zero is at least as good as keeping the entry."""
-    return (2.0 * step * lam) ** 0.5
+    level = 2.0 * step * lam
+    return np.sqrt(level) if is_numpy(level) else level**0.5
 
 
 def l0(v: Any, lam: Any, *, step: Any = 1.0, out: Any = None) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import copysign, elementwise, formula, where
+from .._core import copysign, elementwise, formula, maximum, where
 from .._core._validate import parameter, steps
 from ._l0 import hard_threshold, l0_threshold
 from ._l1 import soft_threshold
@@ -15,8 +15,9 @@ from ._l1 import soft_threshold
 @formula
 def lq_threshold(level, q):  # type: ignore[no-untyped-def]
     """The modulus up to which zero is at least as good as the larger stationary point."""
-    jump = (2.0 * level * (1.0 - q)) ** (1.0 / (2.0 - q))
-    return 0.5 * jump * (2.0 - q) / (1.0 - q)
+    gap = maximum(1.0 - q, 1e-16)  # in float32 an exponent close to 1 rounds to it
+    jump = (2.0 * level * gap) ** (1.0 / (2.0 - q))
+    return 0.5 * jump * (2.0 - q) / gap
 
 
 @formula
@@ -25,17 +26,18 @@ def lq_root(v, level, q):  # type: ignore[no-untyped-def]
 
     Above the threshold, Newton's method on ``h(x) = x + level q x^(q-1) - |v|`` from ``|v|``: h is
     convex and increasing there, so the iterates fall to the root; seven of them reach 1e-15 for
-    every q.
+    every q. Written in the distance ``|v| - x``, it also holds for an infinite ``v``.
     """
     threshold = lq_threshold(level, q)
     a = abs(v)
     above = a > threshold
     a = where(above, a, threshold + 1.0)
-    x = a
+    shift = 0.0
     for _ in range(7):
-        slope = level * q * x ** (q - 1.0)
-        x = x - (x + slope - a) / (1.0 - (1.0 - q) * slope / x)
-    return where(above, copysign(x, v), v - v)
+        x = a - shift
+        slope = level * q * maximum(x, 1e-300) ** (q - 1.0)
+        shift = shift + (slope - shift) / (1.0 - (1.0 - q) * slope / x)
+    return where(above, copysign(a - shift, v), v - v)
 
 
 @formula
@@ -45,11 +47,12 @@ def half_root(v, level):  # type: ignore[no-untyped-def]
     a = abs(v)
     above = a > threshold
     a = where(above, a, threshold + 1.0)
-    x = a
+    shift = 0.0
     for _ in range(5):
+        x = a - shift
         slope = 0.5 * level / x**0.5
-        x = x - (x + slope - a) / (1.0 - 0.5 * slope / x)
-    return where(above, copysign(x, v), v - v)
+        shift = shift + (slope - shift) / (1.0 - 0.5 * slope / x)
+    return where(above, copysign(a - shift, v), v - v)
 
 
 @formula

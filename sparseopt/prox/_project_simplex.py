@@ -8,40 +8,29 @@ import numpy as np
 
 from .._core import from_rows, is_numpy, jit, namespace, to_host, to_native, to_rows
 from .._core._elementwise import as_floating
+from .._core._namespace import floating
 from .._core._validate import axis_index, positive
 
 
 @jit
-def simplex_threshold(v, radius, work):  # type: ignore[no-untyped-def]
-    """The theta with ``sum(max(v - theta, 0)) = radius``, by Condat's filtered scan.
+def simplex_threshold(v, peak, radius, work):  # type: ignore[no-untyped-def]
+    """The theta with ``sum(max(v - peak - theta, 0)) = radius``, by Condat's filtered scan.
 
-    ``work`` (float64, as long as ``v``) holds the candidates for the support from its start, and
-    from its end those set aside when a larger value made them doubtful.
+    Everything is measured from the largest entry ``peak``, which is always in the support: theta
+    lies in [-radius, 0), whatever the size of ``v``, and no candidate has to be set aside.
+    ``work`` (float64, as long as ``v``) holds the candidates for the support.
     """
-    n = v.size
-    work[0] = v[0]
-    count, aside = 1, n
-    rho = work[0] - radius
-    for i in range(1, n):
-        y = np.float64(v[i])
+    work[0] = 0.0  # the peak itself
+    count, rho, peak_seen = 1, -radius, False
+    for i in range(v.size):
+        y = np.float64(v[i]) - peak
         if y > rho:
-            rho += (y - rho) / (count + 1)
-            if rho > y - radius:
+            if y == 0.0 and not peak_seen:
+                peak_seen = True
+            else:
                 work[count] = y
                 count += 1
-            else:
-                for j in range(count - 1, -1, -1):
-                    aside -= 1
-                    work[aside] = work[j]
-                work[0] = y
-                count = 1
-                rho = y - radius
-    for i in range(aside, n):
-        y = work[i]
-        if y > rho:
-            work[count] = y
-            count += 1
-            rho += (y - rho) / count
+                rho += (y - rho) / count
     before = count + 1
     while count < before:
         before = count
@@ -61,12 +50,13 @@ def simplex_threshold(v, radius, work):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _simplex_rows(rows, radius, out):  # type: ignore[no-untyped-def]
+def _simplex_rows(rows, peaks, radius, out):  # type: ignore[no-untyped-def]
     work = np.empty(rows.shape[1])
     for r in range(rows.shape[0]):
-        theta = simplex_threshold(rows[r], radius, work)
+        peak = np.float64(peaks[r])
+        theta = simplex_threshold(rows[r], peak, radius, work)
         for i in range(rows.shape[1]):
-            out[r, i] = max(rows[r, i] - theta, 0.0)
+            out[r, i] = max(np.float64(rows[r, i]) - peak - theta, 0.0)
 
 
 def project_simplex(v: Any, radius: float = 1.0, *, axis: int = -1) -> Any:
@@ -122,18 +112,23 @@ def project_simplex(v: Any, radius: float = 1.0, *, axis: int = -1) -> Any:
     if not np.isfinite(rows).all():
         raise ValueError("v must be finite, got NaN or infinity")
     projected = np.empty_like(rows)
-    _simplex_rows(rows, radius, projected)
+    peaks = rows.max(axis=1)
+    _simplex_rows(rows, peaks, radius, projected)
     result = from_rows(projected, host.shape, axis)
     if is_numpy(v):
         return result if np.ndim(v) else result[0]
-    return _on_device(v, to_native(result > 0, v), radius, axis)
+    return _on_device(v, result > 0, from_rows(peaks, host.shape, axis), radius, axis)
 
 
-def _on_device(v: Any, support: Any, radius: float, axis: int) -> Any:
+def _on_device(v: Any, support: Any, peaks: Any, radius: float, axis: int) -> Any:
     """Apply a decided support on the array's own device, so that gradients flow through theta."""
     xp = namespace(v)
-    zero = xp.zeros_like(v)
-    kept = xp.where(support, v, zero)
+    v = floating(v)
+    shape = v.shape
+    support = to_native(support, v)
+    shifted = xp.reshape(v, support.shape) - xp.astype(to_native(peaks, v), v.dtype)
+    zero = xp.zeros_like(shifted)
+    kept = xp.where(support, shifted, zero)
     count = xp.sum(xp.astype(support, v.dtype), axis=axis, keepdims=True)
     theta = (xp.sum(kept, axis=axis, keepdims=True) - radius) / count
-    return xp.where(support, v - theta, zero)
+    return xp.reshape(xp.where(support, shifted - theta, zero), shape)

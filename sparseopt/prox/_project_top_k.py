@@ -8,6 +8,7 @@ import numpy as np
 
 from .._core import from_rows, is_numpy, namespace, to_host, to_native, to_rows
 from .._core._elementwise import as_floating
+from .._core._namespace import floating
 from .._core._validate import axis_index, integer
 
 
@@ -76,6 +77,7 @@ def project_top_k(v: Any, k: int, *, axis: int = -1) -> Any:
         raise ValueError("v must not contain NaN")
     mask = from_rows(top_k_mask(scores, k), shape, axis).reshape(host.shape)
     if is_numpy(v):
-        return np.where(mask, host, host.dtype.type(0))
+        return np.where(mask, host, host.dtype.type(0))[()]
     xp = namespace(v)
+    v = floating(v)
     return xp.where(to_native(mask, v), v, xp.zeros_like(v))

@@ -29,7 +29,10 @@ class Composite:
         self.is_convex = bool(getattr(self.penalty, "is_convex", False))
         self.is_homogeneous = bool(getattr(self.penalty, "is_homogeneous", False))
         self.has_dual = (
-            self.is_convex and hasattr(loss, "conjugate") and hasattr(self.penalty, "conjugate")
+            self.is_convex
+            and hasattr(loss, "conjugate")
+            and hasattr(self.penalty, "conjugate")
+            and (not self.is_homogeneous or getattr(self.penalty, "is_norm", True))
         )
         zero = np.zeros(loss.shape, loss.dtype)
         penalty_value = np.asarray(self.penalty.value(zero))

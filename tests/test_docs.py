@@ -1,0 +1,30 @@
+"""The Python code blocks of the README and of the documentation run."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_code_blocks_run(
+    page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = page.read_text(encoding="utf-8")
+    monkeypatch.setitem(os.environ, "MPLBACKEND", "Agg")
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {"__name__": "__main__"}
+    for block in BLOCK.finditer(text):
+        code = block.group(1)
+        if code.startswith("# not run"):
+            continue
+        # Blank lines in front give an error the line number that it has in the page.
+        lines_before = text[: block.start(1)].count("\n")
+        exec(compile("\n" * lines_before + code, str(page), "exec"), scope)
