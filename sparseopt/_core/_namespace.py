@@ -113,13 +113,13 @@ _MISSING = object()
 def _over(name: str, xp: Any) -> Callable[..., Any]:
     """The function of `_math` called ``name``, over arrays of ``xp`` mixed with Python numbers."""
     native = getattr(xp, name)
-    if xp is np:
-        return native
 
     def over(*values: Any) -> Any:
         arrays = [v for v in values if not isinstance(v, int | float)]
         if not arrays:  # parameters only
             return float(getattr(np, name)(*values))
+        if xp is np:
+            return native(*values)
         if name == "where" and isinstance(values[0], bool):
             return values[1] if values[0] else values[2]
         like = arrays[-1]

@@ -110,14 +110,14 @@ class Result:
         TypeError
             If a field is neither an array, a plain value, nor a dict or list of these.
         """
-        arrays: dict[str, Any] = {}
+        arrays: Any = {}
         fields = {
             field.name: _pack(field.name, getattr(self, field.name), arrays)
             for field in dataclasses.fields(self)
         }
         header = {"class": f"{type(self).__module__}:{type(self).__qualname__}", "fields": fields}
         with open(path, "wb") as file:
-            np.savez_compressed(file, **{_HEADER: np.asarray(json.dumps(header))}, **arrays)
+            np.savez_compressed(file, **(arrays | {_HEADER: np.asarray(json.dumps(header))}))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

@@ -56,13 +56,15 @@ def parameter(
         value = np.asarray(value)
         if value.dtype.kind not in "biuf":
             raise TypeError(f"{name} must be real, got dtype {value.dtype}")
+        if value.dtype.kind != "f" or value.dtype.itemsize < 4:
+            value = value.astype(np.float64)
         if value.ndim == 0:
             value = float(value)
             smallest = largest = value
             has_nan = math.isnan(value)
         else:
             smallest = float(value.min(initial=math.inf))
-            largest = float(value.max(initial=-math.inf))
+            largest = float(value.max(initial=low))
             has_nan = math.isnan(smallest)
     if has_nan:
         raise ValueError(f"{name} must not contain NaN")

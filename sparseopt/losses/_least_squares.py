@@ -81,15 +81,15 @@ class LeastSquares:
 
     def value(self, x: Any) -> Any:
         """f(x): one number, or one per column."""
-        return self.value_at(self.predict(x))
+        return self.value_at(self.predict(self._unknown("x", x)))
 
     def gradient(self, x: Any) -> Array:
         """Gradient ``A^H (w * (A x - y))``."""
-        return self.pull_back(self.gradient_at(self.predict(x)))
+        return self.pull_back(self.gradient_at(self.predict(self._unknown("x", x))))
 
     def hessian_product(self, d: Any) -> Array:
         """Product of the Hessian ``A^H diag(w) A`` with ``d``."""
-        return self.pull_back(self._weigh(self.predict(d)))
+        return self.pull_back(self._weigh(self.predict(self._unknown("d", d))))
 
     def predict(self, x: Any) -> Array:
         """``z = A x``."""
@@ -113,19 +113,14 @@ class LeastSquares:
 
     def conjugate(self, u: Array) -> Any:
         """Convex conjugate in z: ``1/2 sum |u|^2 / w + Re <u, y>``, per column."""
-        squares = _squares(u)
-        if self.sample_weights is not None:
-            w = self.sample_weights
-            with np.errstate(divide="ignore", invalid="ignore"):
-                squares = np.where(squares > 0, squares / w, 0.0)
-        return 0.5 * total(squares) + _inner(u, self.y)
+        return 0.5 * self._dual_square(u) + _inner(u, self.y)
 
     def dual_scale(self, u: Array, limit: Any) -> Any:
         """The factor t in [0, limit] for which ``-conjugate(t u)`` is largest, per column."""
         slope = -_inner(u, self.y)
-        curvature = 2.0 * (self.conjugate(u) + slope)
+        curvature = self._dual_square(u)
         with np.errstate(divide="ignore", invalid="ignore"):
-            best = np.where(curvature > 0, slope / curvature, 0.0)
+            best = np.where(curvature > 0, np.divide(slope, curvature), 0.0)
         return np.clip(best, 0.0, limit)[()]
 
     def lipschitz(self) -> float:
@@ -137,7 +132,7 @@ class LeastSquares:
         from ..linop import operator_norm
 
         if self.sample_weights is None:
-            return operator_norm(self.A).lower ** 2
+            return operator_norm(self.A, max_iter=12).lower ** 2
         from scipy.sparse.linalg import LinearOperator
 
         root = np.sqrt(self.sample_weights.reshape(-1))
@@ -147,10 +142,23 @@ class LeastSquares:
             matvec=lambda x: root * self._products.forward(x.reshape(-1)),
             rmatvec=lambda u: self._products.adjoint(root * u.reshape(-1)),
         )
-        return operator_norm(weighted).lower ** 2
+        return operator_norm(weighted, max_iter=12).lower ** 2
+
+    def _unknown(self, name: str, x: Any) -> Array:
+        x = np.asarray(x)
+        if x.shape != self.shape:
+            raise ValueError(f"{name} must have shape {self.shape}, got {x.shape}")
+        return x
 
     def _weigh(self, r: Array) -> Array:
         return r if self.sample_weights is None else self.sample_weights * r
+
+    def _dual_square(self, u: Array) -> Any:
+        squares = _squares(u)
+        if self.sample_weights is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                squares = np.where(squares > 0, squares / self.sample_weights, 0.0)
+        return total(squares)
 
     def _half_square(self, r: Array) -> Any:
         squares = _squares(r)

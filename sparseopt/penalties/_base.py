@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from .._core import elementwise, is_numpy, namespace, to_native, total
+from .._core import accumulate, elementwise, is_numpy, to_native
 from .._core._validate import parameter
 
 
@@ -63,8 +63,9 @@ class Penalty:
     def __repr__(self) -> str:
         shown = []
         for name, value in vars(self).items():
-            text = f"<shape {value.shape}>" if np.ndim(value) else f"{value!r}"
-            shown.append(f"{name.lstrip('_')}={text}")
+            if not name.startswith("_"):
+                text = f"<shape {value.shape}>" if np.ndim(value) else f"{value!r}"
+                shown.append(f"{name}={text}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -108,8 +109,7 @@ class Separable(Penalty):
 
     def value(self, x: Any) -> Any:
         """Penalty at ``x``: one number, or one per column."""
-        size = np.abs(x) if is_numpy(x) else namespace(x).abs(x)
-        return total(elementwise(self.value_formula, size, self.value_parameters(x)))
+        return accumulate(self.value_formula, x, self.value_parameters(x))
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""

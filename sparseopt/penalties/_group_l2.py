@@ -61,8 +61,8 @@ class GroupL2(Gauge):
         norms = group_norms(x, self._for(x))
         xp = namespace(norms)
         levels = to_native(group_levels(self.lam, self.weights)[:, None], norms)
-        weighted = total(xp.where(norms > 0, levels, xp.zeros_like(levels)) * norms)
-        return weighted if x.ndim > 1 else weighted[0]
+        weighted = xp.where(norms > 0, levels, xp.zeros_like(levels)) * norms
+        return total(weighted if x.ndim > 1 else weighted[:, 0])
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
@@ -89,8 +89,9 @@ class GroupL2(Gauge):
         import cvxpy as cp
 
         norms = [
-            weight * cp.norm2(x[np.flatnonzero(self.groups.labels == g)])
+            weight * cp.sum(cp.norm2(x[np.flatnonzero(self.groups.labels == g)], axis=0))
             for g, weight in enumerate(self.weights)
+            if self.groups.sizes[g]
         ]
         return self.lam * cp.sum(cp.hstack(norms))
 

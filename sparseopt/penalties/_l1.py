@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .._core import namespace, total
-from ..prox._elastic_net import shrink_and_threshold
-from ..prox._l1 import soft_threshold
+from .._core import total
+from ..prox._elastic_net import elastic_net_value, shrink_and_threshold
+from ..prox._l1 import l1_value, soft_threshold
 from ._base import Gauge, Penalty, Separable, beside, frozen
 
 
@@ -44,20 +45,15 @@ class L1(Separable, Gauge):
     8.0
     """
 
+    value_formula = l1_value
     prox_formula = soft_threshold
 
     def __init__(self, lam: Any) -> None:
         self.lam = frozen("lam", lam)
 
-    def value(self, x: Any) -> Any:
-        """``sum(lam * |x|)``, per column of a batch."""
-        lam = beside(self.lam, x)
-        size = abs(np.asarray(x)) if not hasattr(x, "ndim") else abs(x)
-        if np.ndim(lam) == 0 and lam < np.inf:
-            return lam * total(size)
-        xp = namespace(size)
-        with np.errstate(invalid="ignore"):
-            return total(xp.where(size > 0, lam * size, xp.zeros_like(size)))
+    def value_parameters(self, x: Any) -> tuple[Any, ...]:
+        """The level."""
+        return (beside(self.lam, x),)
 
     def prox_parameters(self, v: Any, step: Any) -> tuple[Any, ...]:
         """Threshold ``step * lam``."""
@@ -66,15 +62,20 @@ class L1(Separable, Gauge):
     @property
     def is_norm(self) -> bool:
         """Whether every coordinate is penalised."""
-        return bool(np.min(self.lam, initial=np.inf) > 0)
+        return self._lowest > 0.0
+
+    @cached_property
+    def _lowest(self) -> float:
+        return float(np.min(self.lam, initial=np.inf))
 
     def dual_norm(self, y: Any) -> Any:
         """``max |y_i| / lam_i``, per column of a batch."""
         size = np.abs(y)
         lam = beside(self.lam, size)
         if np.ndim(lam) == 0:
-            peak = np.max(size, axis=0, initial=0.0)
-            return _ratio(peak, lam)
+            return _ratio(np.max(size, axis=0, initial=0.0), lam)
+        if self.is_norm:
+            return np.max(size / lam, axis=0, initial=0.0)
         return np.max(_ratio(size, lam), axis=0, initial=0.0)
 
     def as_cvxpy(self, x: Any) -> Any:
@@ -119,16 +120,16 @@ class ElasticNet(Separable, Penalty):
     """
 
     is_convex = True
+    value_formula = elastic_net_value
     prox_formula = shrink_and_threshold
 
     def __init__(self, lam: Any, mu: Any) -> None:
         self.lam = frozen("lam", lam, finite=True)
         self.mu = frozen("mu", mu, strict=True, finite=True)
 
-    def value(self, x: Any) -> Any:
-        """``sum(lam |x| + mu/2 |x|^2)``, per column of a batch."""
-        size = abs(np.asarray(x)) if not hasattr(x, "ndim") else abs(x)
-        return total(size * (beside(self.lam, x) + 0.5 * beside(self.mu, x) * size))
+    def value_parameters(self, x: Any) -> tuple[Any, ...]:
+        """Both levels."""
+        return (beside(self.lam, x), beside(self.mu, x))
 
     def prox_parameters(self, v: Any, step: Any) -> tuple[Any, ...]:
         """Threshold ``step * lam`` and ridge ``step * mu``."""

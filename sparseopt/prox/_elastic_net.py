@@ -15,6 +15,13 @@ def shrink_and_threshold(v, t, ridge):  # type: ignore[no-untyped-def]
     return soft_threshold(v, t) / (1.0 + ridge)
 
 
+@formula
+def elastic_net_value(x, lam, mu):  # type: ignore[no-untyped-def]
+    """``lam |x| + mu/2 |x|^2``."""
+    a = abs(x)
+    return a * (lam + 0.5 * mu * a)
+
+
 def elastic_net(v: Any, lam: Any, mu: Any, *, step: Any = 1.0, out: Any = None) -> Any:
     r"""Proximal operator of the elastic net.
 

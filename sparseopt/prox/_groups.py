@@ -19,7 +19,7 @@ from .._core._namespace import floating
 @jit
 def _square_sums(v, labels, sums):  # type: ignore[no-untyped-def]
     """Add up squares per group; whether one of them left the range of float64."""
-    lost = False
+    lost: Any = np.bool_(False)
     for i in range(v.shape[0]):
         g = labels[i]
         for j in range(v.shape[1]):

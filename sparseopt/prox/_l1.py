@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core import elementwise, formula, maximum, minimum
+from .._core import elementwise, formula, maximum, minimum, where
 from .._core._validate import parameter, steps
 
 
@@ -12,6 +12,12 @@ from .._core._validate import parameter, steps
 def soft_threshold(v, t):  # type: ignore[no-untyped-def]
     """Move ``v`` towards zero by ``t``; at most to zero."""
     return v - minimum(maximum(v, -t), t)
+
+
+@formula
+def l1_value(x, lam):  # type: ignore[no-untyped-def]
+    """``lam |x|``, with ``inf * 0 = 0``."""
+    return where(x != 0.0, lam * abs(x), 0.0)
 
 
 def l1(v: Any, lam: Any, *, step: Any = 1.0, out: Any = None) -> Any:

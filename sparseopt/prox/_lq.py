@@ -29,15 +29,15 @@ def lq_root(v, level, q):  # type: ignore[no-untyped-def]
     every q. Written in the distance ``|v| - x``, it also holds for an infinite ``v``.
     """
     threshold = lq_threshold(level, q)
-    a = abs(v)
-    above = a > threshold
-    a = where(above, a, threshold + 1.0)
+    size = abs(v)
+    above = size > threshold
+    a = where(above, size + 1e-300, threshold + 1.0)  # a power of subnormals may overflow
     shift = 0.0
     for _ in range(7):
         x = a - shift
-        slope = level * q * maximum(x, 1e-300) ** (q - 1.0)
+        slope = level * q * x ** (q - 1.0)
         shift = shift + (slope - shift) / (1.0 - (1.0 - q) * slope / x)
-    return where(above, copysign(a - shift, v), v - v)
+    return where(above, copysign(size - shift, v), v - v)
 
 
 @formula
@@ -115,7 +115,7 @@ def lq(v: Any, lam: Any, q: float, *, step: Any = 1.0, out: Any = None) -> Any:
     --------
     >>> from sparseopt import prox
     >>> prox.lq([1.0, 2.0, -4.0], 1.0, 0.5).round(4)
-    array([ 0.    ,  1.6054, -3.742 ])
+    array([ 0.    ,  1.6054, -3.7415])
     """
     level = steps(step) * parameter("lam", lam, finite=True)
     kernel, parameters = lq_formula(level, exponent(q))

@@ -31,16 +31,21 @@ class Composite:
         self.has_dual = (
             self.is_convex
             and hasattr(loss, "conjugate")
-            and hasattr(self.penalty, "conjugate")
+            and hasattr(self.penalty, "dual_norm" if self.is_homogeneous else "conjugate")
             and (not self.is_homogeneous or getattr(self.penalty, "is_norm", True))
         )
         zero = np.zeros(loss.shape, loss.dtype)
         penalty_value = np.asarray(self.penalty.value(zero))
         self.joint = len(loss.shape) == 1 or penalty_value.ndim == 0
-        value = self.sum_columns(loss.value_at(loss.predict(zero)))
+        z = loss.predict(zero)
+        value = self.sum_columns(loss.value_at(z))
         self.null_value = value + np.where(np.isfinite(penalty_value), penalty_value, 0.0)
+        # A value of zero is not enough: nothing says that a loss or penalty is never negative.
         self.zero_is_optimal = bool(
-            np.all(self.null_value == 0) and np.isfinite(penalty_value).all()
+            np.all(self.null_value == 0)
+            and np.isfinite(penalty_value).all()
+            and not np.any(loss.gradient_at(z))
+            and not np.any(self.penalty.prox(zero, 1.0))
         )
         self.scale = np.where(self.null_value > 0, self.null_value, 1.0)[()]
 
@@ -75,7 +80,7 @@ class Composite:
             return 1.0, value
         with np.errstate(divide="ignore"):
             limit = 1.0 / np.asarray(penalty.dual_norm(-gradient))
-        if self.joint and u.ndim == 2:
+        if (self.joint and u.ndim == 2) or not hasattr(loss, "dual_scale"):
             t: Any = np.minimum(1.0, limit)
         else:
             t = loss.dual_scale(u, limit)

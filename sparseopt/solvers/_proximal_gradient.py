@@ -192,36 +192,40 @@ class _ProximalGradient:
         """One iteration, with as many shorter steps as the quadratic model asks for."""
         loss, problem = self.problem.loss, self.problem
         curvature = state.curvature * self.shrink
-        momentum = self.accelerated
+        keep: Any = float(self.accelerated)  # momentum, 1 or 0, per column once they differ
         while True:
             t = 1.0 + 0.0 * state.t
             y, zy = state.current, state.z
-            if momentum:
-                t = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * state.t**2 * (curvature / state.curvature)))
-                beta = np.asarray((state.t - 1.0) / t, y.real.dtype)
-                y, zy = y + beta * state.move, zy + beta * state.z_move
+            if np.any(keep):
+                ratio = keep * (curvature / state.curvature)
+                t = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * state.t**2 * ratio))
+                beta = np.asarray(keep * (state.t - 1.0) / t, y.real.dtype)
+                y = beta * state.move
+                y += state.current
+                zy = zy + beta * state.z_move
             u = loss.gradient_at(zy)
             gradient = loss.pull_back(u)
-            if not math.isfinite(float(np.abs(gradient).sum())):
+            if not np.all(np.isfinite(problem.inner(gradient, gradient))):
                 return dataclasses.replace(state, fun=math.nan)
-            short = np.asarray(1.0 / curvature, y.real.dtype)
-            x = problem.penalty.prox(y - short * gradient, 1.0 / curvature)
+            v = gradient * np.asarray(-1.0 / curvature, y.real.dtype)
+            v += y
+            x = problem.penalty.prox(v, 1.0 / curvature)
             z = loss.predict(x)
             d = x - y
             square = problem.inner(d, d)
             rise = problem.sum_columns(loss.bregman(z, zy))
             noise = (8.0 * self.eps) ** 2 * problem.inner(z, z)
-            too_long = rise > 0.5 * curvature * square * (1.0 + 1e-6) + noise
+            too_long = (rise > 0.5 * curvature * square * (1.0 + 1e-6) + noise) & (square > 0)
             if np.any(too_long):
                 with np.errstate(divide="ignore", invalid="ignore"):
                     needed = np.maximum(2.0 * rise / square, curvature) * 1.02
                 curvature = np.where(too_long, needed, curvature)[()]
                 continue
             objective = problem.objective(x, z)
-            if self.monotone and momentum and np.any(objective > state.objective):
-                momentum = False
-                continue
-            break
+            rises = (objective > state.objective) & (keep > 0)
+            if not (self.monotone and np.any(rises)):
+                break
+            keep = np.where(rises, 0.0, keep)[()]
         return self._after(state, x, z, d, square, objective, t, curvature, u, gradient)
 
     def _after(
