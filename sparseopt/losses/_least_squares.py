@@ -22,7 +22,7 @@ class LeastSquares:
     Parameters
     ----------
     A : ndarray, SciPy sparse array or LinearOperator, shape (m, n)
-        Real or complex. Sparse input is never made dense.
+        Real or complex; PyLops operators are taken as they are. Sparse input is never made dense.
     y : array_like, shape (m,) or (m, k)
         Data; k columns are k problems that share ``A``.
     sample_weights : array_like, shape (m,), optional
@@ -54,7 +54,7 @@ class LeastSquares:
     """
 
     def __init__(self, A: Any, y: Any, *, sample_weights: Any = None) -> None:
-        self._products = Products(A)
+        self._products = Products(_as_scipy(A))
         m, n = self._products.shape
         y = finite_array("y", y, ndim=(1, 2))
         if y.shape[0] != m:
@@ -165,6 +165,14 @@ class LeastSquares:
         return 0.5 * total(
             squares if self.sample_weights is None else self.sample_weights * squares
         )
+
+
+def _as_scipy(A: Any) -> Any:
+    """An operator of another library, such as PyLops, as one of SciPy."""
+    from scipy.sparse.linalg import LinearOperator, aslinearoperator
+
+    foreign = hasattr(A, "matvec") and hasattr(A, "rmatvec") and not isinstance(A, LinearOperator)
+    return aslinearoperator(A) if foreign else A
 
 
 def _squares(r: Array) -> Array:

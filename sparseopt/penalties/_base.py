@@ -84,20 +84,27 @@ class Gauge(Penalty):
         """The smallest t >= 0 for which ``y / t`` is in the subdifferential at zero."""
         raise NotImplementedError
 
+    def alpha_max(self, gradient: Any) -> Any:
+        """The smallest multiple of the penalty for which zero is stationary."""
+        return self.dual_norm(gradient)
+
     def conjugate(self, y: Any) -> Any:
         """Convex conjugate: 0 where ``dual_norm(y) <= 1`` and ``inf`` elsewhere."""
         return np.where(np.asarray(self.dual_norm(y)) <= 1.0, 0.0, np.inf)[()]
 
 
 class Separable(Penalty):
-    """A sum over coordinates, defined by two scalar formulas.
+    """A sum over coordinates of an even function, defined by scalar formulas.
 
-    Subclasses set the formulas and say which parameters these take for an array like ``x``.
+    Subclasses set the formulas and say which parameters these take for an array like ``x``. The
+    slope formula, for penalties that grow with ``|x|``, is the derivative at ``x > 0``, and at 0
+    its limit from the right (``inf`` allowed).
     """
 
     is_separable = True
     value_formula: ClassVar[Any]
     prox_formula: ClassVar[Any]
+    slope_formula: ClassVar[Any]
 
     def value_parameters(self, x: Any) -> tuple[Any, ...]:
         """Parameters of the value formula for an array like ``x``."""
@@ -114,6 +121,30 @@ class Separable(Penalty):
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
         return elementwise(self.prox_formula, v, self.prox_parameters(v, step))
+
+    def alpha_max(self, gradient: Any) -> Any:
+        """The smallest multiple of the penalty for which zero is stationary."""
+        size = np.abs(gradient)
+        steepest = elementwise(self.slope_formula, np.zeros_like(size), self.value_parameters(size))
+        return np.max(quotient(size, steepest), axis=0, initial=0.0)
+
+    def subdiff_distance(self, x: Any, gradient: Any) -> Any:
+        """Distance of ``-gradient`` from the subdifferential at ``x``, for each coordinate.
+
+        Zero everywhere means that ``x`` is stationary for a loss with this gradient.
+        """
+        size = np.abs(x)
+        slope = elementwise(self.slope_formula, size, self.value_parameters(size))
+        with np.errstate(invalid="ignore"):
+            phase = np.where(size > 0, x / np.where(size > 0, size, 1), 0)
+            away = np.abs(gradient + phase * np.where(size > 0, slope, 0))
+        return np.where(size > 0, away, np.maximum(np.abs(gradient) - slope, 0.0))
+
+
+def quotient(size: Any, level: Any) -> Any:
+    """``size / level`` with 0 / 0 = 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(size > 0, size / level, 0.0)[()]
 
 
 def frozen(name: str, value: Any, **conditions: Any) -> Any:

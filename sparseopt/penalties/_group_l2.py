@@ -10,8 +10,7 @@ from .._core import Groups, as_groups, namespace, to_native, total
 from ..prox._group_l2 import group_levels, group_weights, single
 from ..prox._groups import group_norms, scale_groups
 from ..prox._l1 import soft_threshold
-from ._base import Gauge, frozen
-from ._l1 import _ratio
+from ._base import Gauge, frozen, quotient
 
 
 class GroupL2(Gauge):
@@ -81,7 +80,7 @@ class GroupL2(Gauge):
         y = np.asarray(y)
         norms = group_norms(y, self._for(y))
         levels = group_levels(self.lam, self.weights)[:, None]
-        largest = np.max(_ratio(norms, levels), axis=0, initial=0.0)
+        largest = np.max(quotient(norms, levels), axis=0, initial=0.0)
         return largest if y.ndim > 1 else largest[0]
 
     def as_cvxpy(self, x: Any) -> Any:

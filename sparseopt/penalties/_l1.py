@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from .._core import total
-from ..prox._elastic_net import elastic_net_value, shrink_and_threshold
-from ..prox._l1 import l1_value, soft_threshold
-from ._base import Gauge, Penalty, Separable, beside, frozen
+from ..prox._elastic_net import elastic_net_slope, elastic_net_value, shrink_and_threshold
+from ..prox._l1 import l1_slope, l1_value, soft_threshold
+from ._base import Gauge, Penalty, Separable, beside, frozen, quotient
 
 
-class L1(Separable, Gauge):
+class L1(Gauge, Separable):
     r"""Weighted l1 norm.
 
     .. math:: f(x) = \sum_i \lambda_i |x_i|, \qquad
@@ -46,6 +46,7 @@ class L1(Separable, Gauge):
     """
 
     value_formula = l1_value
+    slope_formula = l1_slope
     prox_formula = soft_threshold
 
     def __init__(self, lam: Any) -> None:
@@ -73,10 +74,10 @@ class L1(Separable, Gauge):
         size = np.abs(y)
         lam = beside(self.lam, size)
         if np.ndim(lam) == 0:
-            return _ratio(np.max(size, axis=0, initial=0.0), lam)
+            return quotient(np.max(size, axis=0, initial=0.0), lam)
         if self.is_norm:
             return np.max(size / lam, axis=0, initial=0.0)
-        return np.max(_ratio(size, lam), axis=0, initial=0.0)
+        return np.max(quotient(size, lam), axis=0, initial=0.0)
 
     def as_cvxpy(self, x: Any) -> Any:
         """The penalty of a cvxpy expression ``x`` (extra ``cvx``)."""
@@ -121,6 +122,7 @@ class ElasticNet(Separable, Penalty):
 
     is_convex = True
     value_formula = elastic_net_value
+    slope_formula = elastic_net_slope
     prox_formula = shrink_and_threshold
 
     def __init__(self, lam: Any, mu: Any) -> None:
@@ -146,12 +148,6 @@ class ElasticNet(Separable, Penalty):
 
         ridge = cp.sum_squares(cp.multiply(np.sqrt(_full(self.mu, x)), x))
         return cp.norm1(cp.multiply(_full(self.lam, x), x)) + 0.5 * ridge
-
-
-def _ratio(size: Any, lam: Any) -> Any:
-    """``size / lam`` with 0 / 0 = 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(size > 0, size / lam, 0.0)[()]
 
 
 def _full(p: Any, x: Any) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .._core import elementwise
-from ..prox._l0 import hard_threshold, l0_threshold, l0_value
-from ..prox._lq import exponent, lq_formula, lq_value
-from ..prox._mcp import firm_threshold, mcp_value
+from ..prox._l0 import hard_threshold, l0_slope, l0_threshold, l0_value
+from ..prox._lq import exponent, lq_formula, lq_slope, lq_value
+from ..prox._mcp import firm_threshold, mcp_slope, mcp_value
 from ._base import Separable, beside, frozen
 
 
@@ -41,6 +41,7 @@ class L0(Separable):
     """
 
     value_formula = l0_value
+    slope_formula = l0_slope
     prox_formula = hard_threshold
 
     def __init__(self, lam: Any) -> None:
@@ -84,6 +85,7 @@ class Lq(Separable):
     """
 
     value_formula = lq_value
+    slope_formula = lq_slope
 
     def __init__(self, lam: Any, q: float) -> None:
         self.lam = frozen("lam", lam, finite=True)
@@ -135,6 +137,7 @@ class MCP(Separable):
     """
 
     value_formula = mcp_value
+    slope_formula = mcp_slope
     prox_formula = firm_threshold
 
     def __init__(self, lam: Any, gamma: Any) -> None:

@@ -22,6 +22,12 @@ def elastic_net_value(x, lam, mu):  # type: ignore[no-untyped-def]
     return a * (lam + 0.5 * mu * a)
 
 
+@formula
+def elastic_net_slope(x, lam, mu):  # type: ignore[no-untyped-def]
+    """Slope for x >= 0."""
+    return lam + mu * x
+
+
 def elastic_net(v: Any, lam: Any, mu: Any, *, step: Any = 1.0, out: Any = None) -> Any:
     r"""Proximal operator of the elastic net.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,12 @@ def hard_threshold(v, t):  # type: ignore[no-untyped-def]
 def l0_value(x, lam):  # type: ignore[no-untyped-def]
     """``lam`` where ``x`` is not zero."""
     return where(x != 0.0, lam, abs(x))
+
+
+@formula
+def l0_slope(x, lam):  # type: ignore[no-untyped-def]
+    """Slope for x >= 0: the jump at zero is infinitely steep."""
+    return where((x == 0.0) & (lam > 0.0), inf, 0.0)
 
 
 def l0_threshold(lam: Any, step: Any) -> Any:

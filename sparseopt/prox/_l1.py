@@ -20,6 +20,12 @@ def l1_value(x, lam):  # type: ignore[no-untyped-def]
     return where(x != 0.0, lam * abs(x), 0.0)
 
 
+@formula
+def l1_slope(x, lam):  # type: ignore[no-untyped-def]
+    """Slope of ``lam |x|`` for x >= 0."""
+    return lam + 0.0 * x
+
+
 def l1(v: Any, lam: Any, *, step: Any = 1.0, out: Any = None) -> Any:
     r"""Proximal operator of the l1 norm: soft thresholding.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,13 @@ def half_root(v, level):  # type: ignore[no-untyped-def]
 def lq_value(x, lam, q):  # type: ignore[no-untyped-def]
     """``lam |x|^q``, with 0^0 = 0."""
     return where(x != 0.0, lam * abs(x) ** q, 0.0)
+
+
+@formula
+def lq_slope(x, lam, q):  # type: ignore[no-untyped-def]
+    """Slope for x >= 0; infinite at zero unless q = 1."""
+    steep = where((x == 0.0) & (q < 1.0), inf, q * where(x == 0.0, 1.0, x) ** (q - 1.0))
+    return where(lam > 0.0, lam * steep, 0.0)
 
 
 def lq_formula(level: Any, q: float) -> tuple[Any, tuple[Any, ...]]:

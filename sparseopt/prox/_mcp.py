@@ -28,6 +28,12 @@ def mcp_value(x, lam, gamma):  # type: ignore[no-untyped-def]
     return where(a <= gamma * lam, lam * a - 0.5 * a * a / gamma, beyond)
 
 
+@formula
+def mcp_slope(x, lam, gamma):  # type: ignore[no-untyped-def]
+    """Slope for x >= 0."""
+    return where(x <= gamma * lam, lam - x / gamma, 0.0)
+
+
 def mcp(v: Any, lam: Any, gamma: Any, *, step: Any = 1.0, out: Any = None) -> Any:
     r"""Proximal operator of the minimax concave penalty (MCP).
 

@@ -41,7 +41,7 @@ KINDS = {
     "aslinearoperator": aslinearoperator,
     "operator of sparse": lambda A: aslinearoperator(sp.csr_array(A)),
     "composed": lambda A: linop.compose(
-        aslinearoperator(A), linop.Diagonal(np.ones(N, A.real.dtype))
+        aslinearoperator(A), linop.Diagonal(np.ones(N), dtype=A.real.dtype)
     ),
 }
 WEIGHTS = {"plain": None, "weighted": np.array([1.0, 0.0, 2.5, 0.5, 0.0, 3.0, 1e-3])}
