@@ -16,6 +16,7 @@ release = version = sparseopt.__version__
 
 extensions = [
     "api_pages",
+    "operator_table",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",

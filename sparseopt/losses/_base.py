@@ -37,7 +37,11 @@ class LossLike(Protocol):
         ...
 
     def bregman(self, z_new: Array, z: Array) -> Any:
-        """``f(z_new) - f(z) - <f'(z), z_new - z>``."""
+        """``f(z_new) - f(z) - <f'(z), z_new - z>``, by a formula that does not cancel.
+
+        Solvers shorten their step where it is too large, so near the solution the rounding errors
+        of a plain difference of values would shorten it for nothing.
+        """
         ...
 
     def lipschitz(self) -> float:
