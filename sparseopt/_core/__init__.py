@@ -12,7 +12,17 @@ __getattr__, __dir__, __all__ = attach(
         "_fibres": ["from_rows", "to_rows"],
         "_groups": ["Groups", "as_groups"],
         "_jit": ["cache_counts", "formula", "jit"],
-        "_math": ["copysign", "exp", "log", "maximum", "minimum", "sqrt", "where"],
+        "_math": [
+            "copysign",
+            "exp",
+            "expm1",
+            "log",
+            "log1p",
+            "maximum",
+            "minimum",
+            "sqrt",
+            "where",
+        ],
         "_operator": ["Products"],
         "_namespace": [
             "is_numpy",
@@ -45,7 +55,9 @@ if TYPE_CHECKING:
     from ._jit import jit as jit
     from ._math import copysign as copysign
     from ._math import exp as exp
+    from ._math import expm1 as expm1
     from ._math import log as log
+    from ._math import log1p as log1p
     from ._math import maximum as maximum
     from ._math import minimum as minimum
     from ._math import sqrt as sqrt

@@ -29,8 +29,10 @@ class Groups:
         return np.bincount(self.labels, minlength=self.count)
 
 
-def as_groups(groups: Any, n: int) -> Groups:
+def as_groups(groups: Any, n: int | None = None) -> Groups:
     """Check ``groups``: an integer label for each of ``n`` coordinates, or a list of index arrays.
+
+    Without ``n``, they speak of as many coordinates as they cover.
 
     Raises
     ------
@@ -38,6 +40,8 @@ def as_groups(groups: Any, n: int) -> Groups:
         If the groups are not a partition of the coordinates ``0 .. n-1``; the message names the
         first index that is covered twice or never.
     """
+    if n is None:
+        n = _coordinates(groups)
     if isinstance(groups, Groups):
         if groups.n != n:
             raise ValueError(f"groups must label {n} coordinates, got {groups.n}")
@@ -54,6 +58,15 @@ def as_groups(groups: Any, n: int) -> Groups:
     if n and labels.min() < 0:
         raise ValueError(f"groups must be labels >= 0, got {labels.min()}")
     return Groups(labels.astype(np.intp), int(labels.max()) + 1 if n else 0)
+
+
+def _coordinates(groups: Any) -> int:
+    """How many coordinates the groups speak of."""
+    if isinstance(groups, Groups):
+        return groups.n
+    if isinstance(groups, list | tuple) and any(np.ndim(g) == 1 for g in groups):
+        return sum(len(g) for g in groups)
+    return len(np.atleast_1d(groups))
 
 
 def _from_lists(groups: Any, n: int) -> Groups:

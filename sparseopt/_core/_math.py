@@ -11,7 +11,9 @@ from ._jit import jit
 
 copysign = np.copysign
 exp = np.exp
+expm1 = np.expm1
 log = np.log
+log1p = np.log1p
 maximum = np.maximum
 minimum = np.minimum
 sqrt = np.sqrt

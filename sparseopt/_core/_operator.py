@@ -14,8 +14,10 @@ class Products:
 
     def __init__(self, A: Any) -> None:
         from scipy.sparse import issparse
-        from scipy.sparse.linalg import LinearOperator
+        from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
+        if hasattr(A, "matvec") and hasattr(A, "rmatvec") and not isinstance(A, LinearOperator):
+            A = aslinearoperator(A)  # of another library, such as PyLops
         if issparse(A):
             A = A.tocsr() if A.format not in ("csr", "csc") else A
             if A.dtype.kind in "biu":

@@ -76,6 +76,30 @@ def parameter(
     return value
 
 
+def fraction(name: str, value: Any) -> Any:
+    """A parameter in [0, 1], a number or an array."""
+    value = parameter(name, value)
+    if isinstance(value, float):
+        largest = value
+    else:
+        largest = float(namespace(value).max(value)) if math.prod(value.shape) else 0.0
+    if largest > 1.0:
+        raise ValueError(f"{name} must be <= 1 everywhere, got {largest}")
+    return value
+
+
+def real_input(name: str, v: Any) -> Any:
+    """Refuse complex numbers: the operator is not one of the modulus."""
+    if not is_numpy(v):
+        is_complex = namespace(v).isdtype(v.dtype, "complex floating")
+    else:
+        v = np.asarray(v)
+        is_complex = v.dtype.kind == "c"
+    if is_complex:
+        raise TypeError(f"{name} must be real, got dtype {v.dtype}")
+    return v
+
+
 def steps(step: Any) -> Any:
     """The step of a proximal operator: positive and finite, a number or an array."""
     return parameter("step", step, strict=True, finite=True)

@@ -54,7 +54,7 @@ class LeastSquares:
     """
 
     def __init__(self, A: Any, y: Any, *, sample_weights: Any = None) -> None:
-        self._products = Products(_as_scipy(A))
+        self._products = Products(A)
         m, n = self._products.shape
         y = finite_array("y", y, ndim=(1, 2))
         if y.shape[0] != m:
@@ -119,9 +119,10 @@ class LeastSquares:
         """The factor t in [0, limit] for which ``-conjugate(t u)`` is largest, per column."""
         slope = -_inner(u, self.y)
         curvature = self._dual_square(u)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            best = np.where(curvature > 0, np.divide(slope, curvature), 0.0)
-        return np.clip(best, 0.0, limit)[()]
+        if u.ndim == 1:
+            return min(max(slope / curvature, 0.0), limit) if curvature > 0 else 0.0
+        best = np.where(curvature > 0, slope / np.where(curvature > 0, curvature, 1.0), 0.0)
+        return np.clip(best, 0.0, limit)
 
     def lipschitz(self) -> float:
         """Lipschitz constant of the gradient: the largest eigenvalue of the Hessian.
@@ -154,31 +155,18 @@ class LeastSquares:
         return r if self.sample_weights is None else self.sample_weights * r
 
     def _dual_square(self, u: Array) -> Any:
-        squares = _squares(u)
-        if self.sample_weights is not None:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                squares = np.where(squares > 0, squares / self.sample_weights, 0.0)
-        return total(squares)
+        if self.sample_weights is None:
+            return _inner(u, u)
+        squares = np.abs(u) ** 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return total(np.where(squares > 0, squares / self.sample_weights, 0.0))
 
     def _half_square(self, r: Array) -> Any:
-        squares = _squares(r)
-        return 0.5 * total(
-            squares if self.sample_weights is None else self.sample_weights * squares
-        )
-
-
-def _as_scipy(A: Any) -> Any:
-    """An operator of another library, such as PyLops, as one of SciPy."""
-    from scipy.sparse.linalg import LinearOperator, aslinearoperator
-
-    foreign = hasattr(A, "matvec") and hasattr(A, "rmatvec") and not isinstance(A, LinearOperator)
-    return aslinearoperator(A) if foreign else A
-
-
-def _squares(r: Array) -> Array:
-    return r * r if r.dtype.kind == "f" else r.real**2 + r.imag**2
+        return 0.5 * _inner(r, self._weigh(r))
 
 
 def _inner(u: Array, v: Array) -> Any:
-    """Real inner product, per column."""
+    """Real inner product in double precision, per column."""
+    if u.ndim == 1 and u.dtype.char in "dD":
+        return float(np.vdot(u, v).real)
     return total((u.conj() * v).real)

@@ -14,6 +14,32 @@ from ..penalties import PenaltyLike, Zero
 Array = np.ndarray[Any, Any]
 
 
+class One:
+    """Decisions on one number; NumPy's would cost microseconds each."""
+
+    any = all = staticmethod(bool)
+    sum = largest = staticmethod(float)
+
+    @staticmethod
+    def where(condition: Any, a: Any, b: Any) -> Any:
+        """``a`` if the condition holds, else ``b``."""
+        return a if condition else b
+
+
+class Columns:
+    """The same decisions for one number per column."""
+
+    any: Any = staticmethod(np.any)
+    all: Any = staticmethod(np.all)
+    sum: Any = staticmethod(np.sum)
+    where: Any = staticmethod(np.where)
+
+    @staticmethod
+    def largest(values: Any) -> float:
+        """The largest number, 0 of none."""
+        return float(np.max(values, initial=0.0))
+
+
 class Composite:
     """A loss and a penalty, with everything counted per column of a batch or once in all.
 
@@ -37,6 +63,7 @@ class Composite:
         zero = np.zeros(loss.shape, loss.dtype)
         penalty_value = np.asarray(self.penalty.value(zero))
         self.joint = len(loss.shape) == 1 or penalty_value.ndim == 0
+        self.per: Any = One if self.joint else Columns
         z = loss.predict(zero)
         value = self.sum_columns(loss.value_at(z))
         self.null_value = value + np.where(np.isfinite(penalty_value), penalty_value, 0.0)
@@ -78,8 +105,9 @@ class Composite:
         if not self.is_homogeneous:
             value = -self.sum_columns(loss.conjugate(u)) - penalty.conjugate(-gradient)
             return 1.0, value
-        with np.errstate(divide="ignore"):
-            limit = 1.0 / np.asarray(penalty.dual_norm(-gradient))
+        norm = penalty.dual_norm(-gradient)
+        positive = norm > 0
+        limit = self.per.where(positive, 1.0 / self.per.where(positive, norm, 1.0), np.inf)
         if (self.joint and u.ndim == 2) or not hasattr(loss, "dual_scale"):
             t: Any = np.minimum(1.0, limit)
         else:
@@ -88,7 +116,7 @@ class Composite:
 
     def sum_columns(self, values: Any) -> Any:
         """Add up a batch that is one joint problem."""
-        return np.sum(values) if self.joint else values
+        return np.sum(values) if self.joint and np.ndim(values) else values
 
     def inner(self, a: Array, b: Array) -> Any:
         """Real inner product, per column or in all."""

@@ -190,13 +190,13 @@ class _ProximalGradient:
 
     def step(self, state: _Point) -> _Point:
         """One iteration, with as many shorter steps as the quadratic model asks for."""
-        loss, problem = self.problem.loss, self.problem
+        loss, problem, per = self.problem.loss, self.problem, self.problem.per
         curvature = state.curvature * self.shrink
         keep: Any = float(self.accelerated)  # momentum, 1 or 0, per column once they differ
         while True:
             t = 1.0 + 0.0 * state.t
             y, zy = state.current, state.z
-            if np.any(keep):
+            if per.any(keep):
                 ratio = keep * (curvature / state.curvature)
                 t = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * state.t**2 * ratio))
                 beta = np.asarray(keep * (state.t - 1.0) / t, y.real.dtype)
@@ -205,7 +205,7 @@ class _ProximalGradient:
                 zy = zy + beta * state.z_move
             u = loss.gradient_at(zy)
             gradient = loss.pull_back(u)
-            if not np.all(np.isfinite(problem.inner(gradient, gradient))):
+            if not per.all(np.isfinite(problem.inner(gradient, gradient))):
                 return dataclasses.replace(state, fun=math.nan)
             v = gradient * np.asarray(-1.0 / curvature, y.real.dtype)
             v += y
@@ -216,16 +216,15 @@ class _ProximalGradient:
             rise = problem.sum_columns(loss.bregman(z, zy))
             noise = (8.0 * self.eps) ** 2 * problem.inner(z, z)
             too_long = (rise > 0.5 * curvature * square * (1.0 + 1e-6) + noise) & (square > 0)
-            if np.any(too_long):
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    needed = np.maximum(2.0 * rise / square, curvature) * 1.02
-                curvature = np.where(too_long, needed, curvature)[()]
+            if per.any(too_long):
+                needed = 2.0 * rise / per.where(too_long, square, 1.0)
+                curvature = per.where(too_long, 1.02 * np.maximum(needed, curvature), curvature)
                 continue
             objective = problem.objective(x, z)
             rises = (objective > state.objective) & (keep > 0)
-            if not (self.monotone and np.any(rises)):
+            if not (self.monotone and per.any(rises)):
                 break
-            keep = np.where(rises, 0.0, keep)[()]
+            keep = per.where(rises, 0.0, keep)
         return self._after(state, x, z, d, square, objective, t, curvature, u, gradient)
 
     def _after(
@@ -242,14 +241,14 @@ class _ProximalGradient:
         gradient: Array,
     ) -> _Point:
         """Restart, certificate and bookkeeping."""
-        problem = self.problem
+        problem, per = self.problem, self.problem.per
         move = x - state.current
         if self.restart == "gradient":
             against = problem.inner(d, move) < 0
         elif self.restart == "function":
             against = objective > state.objective
         else:
-            against = np.zeros(np.shape(objective), bool)
+            against = objective != objective
         new = _Point(
             x=x,
             fun=0.0,
@@ -258,48 +257,51 @@ class _ProximalGradient:
             move=move,
             z_move=z - state.z,
             objective=objective,
-            t=np.where(against, 1.0, t)[()],
+            t=per.where(against, 1.0, t),
             curvature=curvature,
             best=objective,
-            extra={"step": 1.0 / float(np.max(curvature))},
+            extra={"step": 1.0 / per.largest(curvature)},
         )
         if problem.has_dual:
             self._certify_gap(state, new, u, gradient)
         else:
             self._certify_residual(new, np.sqrt(square) * curvature)
-        new.fun = float(np.sum(new.best))
+        new.fun = float(per.sum(new.best))
         return new
 
     def _certify_gap(self, state: _Point, new: _Point, u: Array, gradient: Array) -> None:
         """Keep the best primal and the best dual point, per column, and measure their gap."""
-        worse = ~(new.objective <= state.best)
-        new.x = _pick(worse, state.x, new.current)
-        new.best = np.where(worse, state.best, new.objective)[()]
+        per = self.problem.per
+        better = new.objective <= state.best  # false for NaN
+        new.x = _pick(per, better, new.current, state.x)
+        new.best = per.where(better, new.objective, state.best)
         scale, value = self.problem.dual(u, gradient)
-        lower = ~(value > state.dual_value)
-        if state.dual is None or not np.all(lower):
+        higher = value > state.dual_value
+        new.dual = state.dual
+        if state.dual is None or per.any(higher):
             candidate = u * np.asarray(-scale, u.real.dtype)
-            new.dual = candidate if state.dual is None else _pick(lower, state.dual, candidate)
-        else:
-            new.dual = state.dual
-        new.dual_value = np.where(lower, state.dual_value, value)[()]
-        gap = np.maximum(new.best - new.dual_value, 0.0) / self.problem.scale
-        new.certificate = float(np.max(gap, initial=0.0))
+            new.dual = (
+                candidate if state.dual is None else _pick(per, higher, candidate, state.dual)
+            )
+        new.dual_value = per.where(higher, value, state.dual_value)
+        gap = (new.best - new.dual_value) / self.problem.scale
+        new.certificate = max(per.largest(gap), 0.0)
 
     def _certify_residual(self, new: _Point, residual: Any) -> None:
         """Residual of the step just made; once it is small, that of the new point itself."""
-        new.certificate = float(np.max(residual / self.residual_scale, initial=0.0))
+        per = self.problem.per
+        new.certificate = per.largest(residual / self.residual_scale)
         if new.certificate <= self.tol:
             problem = self.problem
             gradient = problem.loss.pull_back(problem.loss.gradient_at(new.z))
             short = np.asarray(1.0 / new.curvature, new.x.real.dtype)
             d = problem.penalty.prox(new.x - short * gradient, 1.0 / new.curvature) - new.x
             residual = np.sqrt(problem.inner(d, d)) * new.curvature
-            new.certificate = float(np.max(residual / self.residual_scale, initial=0.0))
+            new.certificate = per.largest(residual / self.residual_scale)
 
 
-def _pick(take_a: Any, a: Array, b: Array) -> Array:
+def _pick(per: Any, take_a: Any, a: Array, b: Array) -> Array:
     """``a`` in the columns where ``take_a``, else ``b``, copying only where they are mixed."""
-    if np.all(take_a):
+    if per.all(take_a):
         return a
-    return np.where(take_a, a, b) if np.any(take_a) else b
+    return np.where(take_a, a, b) if per.any(take_a) else b
