@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = attach(
             "sqrt",
             "where",
         ],
-        "_operator": ["Products"],
+        "_operator": ["Products", "as_scipy"],
         "_namespace": [
             "is_numpy",
             "namespace",
@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from ._namespace import to_host as to_host
     from ._namespace import to_native as to_native
     from ._operator import Products as Products
+    from ._operator import as_scipy as as_scipy
     from ._random import as_rng as as_rng
     from ._result import Result as Result
     from ._result import Status as Status

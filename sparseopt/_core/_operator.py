@@ -9,15 +9,22 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
+def as_scipy(A: Any) -> Any:
+    """An operator of another library, such as PyLops, as one of SciPy; anything else as it is."""
+    from scipy.sparse.linalg import LinearOperator, aslinearoperator
+
+    foreign = hasattr(A, "matvec") and hasattr(A, "rmatvec") and not isinstance(A, LinearOperator)
+    return aslinearoperator(A) if foreign else A
+
+
 class Products:
     """``A x`` and ``A^H u`` for vectors (n,) and columns (n, k), whatever ``A`` is."""
 
     def __init__(self, A: Any) -> None:
         from scipy.sparse import issparse
-        from scipy.sparse.linalg import LinearOperator, aslinearoperator
+        from scipy.sparse.linalg import LinearOperator
 
-        if hasattr(A, "matvec") and hasattr(A, "rmatvec") and not isinstance(A, LinearOperator):
-            A = aslinearoperator(A)  # of another library, such as PyLops
+        A = as_scipy(A)
         if issparse(A):
             A = A.tocsr() if A.format not in ("csr", "csc") else A
             if A.dtype.kind in "biu":

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
+from .._core import as_scipy
 from ._base import Operator
 from ._checks import Array
 
@@ -177,6 +178,7 @@ def compose(*factors: Any) -> Operator:
 def _as_operator(factor: Any, position: int) -> Operator:
     if isinstance(factor, Operator):
         return factor
+    factor = as_scipy(factor)
     matrix = isinstance(factor, np.ndarray) and factor.ndim == 2
     if not (matrix or issparse(factor) or isinstance(factor, LinearOperator)):
         raise TypeError(

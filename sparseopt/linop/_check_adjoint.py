@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from .._core import as_rng
+from .._core import as_rng, as_scipy
 from .._core._validate import integer, positive
 from ._checks import Array
 
@@ -65,6 +65,7 @@ def check_adjoint(
     generator = as_rng(rng)
     if tol is not None:
         tol = positive("tol", tol)
+    A = as_scipy(A)
     if not (isinstance(A, np.ndarray | LinearOperator) or issparse(A)):
         raise TypeError(f"A must be an operator or a matrix, got {type(A).__name__}")
     operator = aslinearoperator(A)

@@ -11,7 +11,7 @@ from scipy.linalg import eigh_tridiagonal, norm
 from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from .._core import as_rng
+from .._core import as_rng, as_scipy
 from .._core._validate import integer, positive
 from ._checks import Array
 
@@ -205,6 +205,7 @@ def _random_bound(
 
 def _with_bound(A: Any) -> tuple[LinearOperator, float]:
     """``A`` as an operator, and the best bound that needs no randomness."""
+    A = as_scipy(A)
     explicit = isinstance(A, np.ndarray) or issparse(A)
     if not explicit and not isinstance(A, LinearOperator):
         raise TypeError(
