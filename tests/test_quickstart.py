@@ -41,4 +41,3 @@ def test_quickstart(tmp_path, monkeypatch, capsys):
     assert after["camera, 9 x 9 blur", "l1"] >= best + 1.0
     assert "reweighted l1" in capsys.readouterr().out
     assert (tmp_path / "quickstart.png").stat().st_size > 10_000
-    print(f"wiener at its best balance: {best:.2f} dB")

@@ -12,8 +12,8 @@ The catalogue of operators
 ==========================
 
 Every operator, measured while this page was built: the largest excess of the objective
-:math:`\\tfrac12 \\|x - v\\|^2 + s f(x)` at our point over the best value that the oracle found, over
-at least {count} random inputs, with random parameters and steps between 0.1 and 10. The oracle
+:math:`\\tfrac12 \\|x - v\\|^2 + s f(x)` at our point over the best value that the oracle found,
+over at least {count} random inputs, with random parameters and steps between 0.1 and 10. The oracle
 knows only the definition: a fine grid for functions of one number, an interior-point solver for
 convex functions, an enumeration for combinatorial ones. ``tests/catalogue.py`` holds the rows, and
 the tests assert them.
