@@ -9,12 +9,13 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {"_core": ["ConvergenceWarning", "Result", "Status"], "solvers": ["minimize"]},
-    submodules=["linop", "losses", "penalties", "prox", "solvers"],
+    submodules=["linop", "losses", "nn", "penalties", "prox", "solvers"],
 )
 
 if TYPE_CHECKING:
     from . import linop as linop
     from . import losses as losses
+    from . import nn as nn
     from . import penalties as penalties
     from . import prox as prox
     from . import solvers as solvers

@@ -25,4 +25,5 @@ def test_against_cvxpy(row):
 
 def test_catalogue_is_complete():
     rows = {row.name for row in catalogue.ROWS}
-    assert rows == set(prox.__all__), rows ^ set(prox.__all__)
+    operators = {name for name in prox.__all__ if not name.startswith("solve_")}
+    assert rows == operators, rows ^ operators

@@ -37,6 +37,9 @@ class State:
         Iterations and seconds since the start, filled in by the driver.
     extra : dict of str to float
         Further quantities to record in the history.
+    advance : int
+        Iterations of a compiled loop that the step made, for ``nit`` and ``max_iter``; the history
+        has one entry for each step.
     """
 
     x: Any
@@ -45,6 +48,7 @@ class State:
     nit: int = 0
     time: float = 0.0
     extra: dict[str, float] = dataclasses.field(default_factory=dict)
+    advance: int = 1
 
 
 S = TypeVar("S", bound=State)
@@ -128,12 +132,12 @@ def iterate(
                 if math.isnan(new.fun) or (math.isinf(new.fun) and math.isfinite(state.fun)):
                     status, detail = Status.NON_FINITE, f"the objective became {new.fun}"
                     break
-                nit += 1
+                nit += new.advance
                 new.nit = nit
                 new.time = time.perf_counter() - start
                 state = new
                 record.add(state, new.time)
-                bar.update(state.fun, state.certificate)
+                bar.update(state.fun, state.certificate, state.advance)
                 if callback is not None:
                     try:
                         callback(state)

@@ -46,9 +46,9 @@ def elementwise(
     parameters : tuple of scalars or arrays
         Each must broadcast to the shape of ``v``.
     out : array, optional
-        Where to write; may be ``v`` itself.
+        Where to write; may be ``v`` itself. Its contents are undefined if NaN is found.
     check : bool
-        Refuse NaN. The test runs in the same pass over memory.
+        Refuse NaN. The test runs on the results, in the same pass over memory.
     name : str
         What to call ``v`` in an error.
     """
@@ -68,7 +68,7 @@ def _on_numpy(
     v = as_floating(name, v)
     check_out(out, v)
     target = np.empty(v.shape, v.dtype) if out is None else out
-    values, is_array = _prepare(parameters, v)
+    values, is_array = _prepare(kernel, parameters, v)
     loop = _array_loop(kernel, is_array, v.dtype.kind == "c")
     v = np.ascontiguousarray(v).reshape(v.shape)
     in_place = target.flags.c_contiguous and not any(_overlap(target, a) for a in (v, *values))
@@ -77,7 +77,10 @@ def _on_numpy(
     if flat is not target:
         target[...] = flat
     if check and nans:
-        raise ValueError(f"{name} must not contain NaN, got {nans} of {v.size}")
+        raise ValueError(
+            f"{name} must not contain NaN, nor infinity where it meets an infinite parameter, "
+            f"got {nans} of {v.size}"
+        )
     return target if out is not None else target[()]
 
 
@@ -94,8 +97,15 @@ def _on_namespace(
     result = operator(size, *(_beside(p, size, xp) for p in parameters))
     if is_complex:
         result = v * (result / xp.where(size > 0, size, xp.ones_like(size)))
+    if result.shape != v.shape:
+        raise ValueError(
+            f"parameters must broadcast to the shape {tuple(v.shape)} of the input, got a result "
+            f"of shape {tuple(result.shape)}"
+        )
     if out is None:
         return result
+    if out.shape != v.shape:
+        raise ValueError(f"out must have shape {tuple(v.shape)}, got {tuple(out.shape)}")
     out[...] = result
     return out
 
@@ -111,7 +121,7 @@ def accumulate(kernel: Any, x: Any, parameters: tuple[Any, ...] = ()) -> Any:
     x = as_floating("x", x)
     if x.ndim != 1:
         return total(elementwise(kernel, np.abs(x), parameters))
-    values, is_array = _prepare(parameters, x)
+    values, is_array = _prepare(kernel, parameters, x)
     return _sum_loop(kernel, is_array)(np.ascontiguousarray(x), *values)
 
 
@@ -148,10 +158,13 @@ def _overlap(target: np.ndarray[Any, Any], a: Any) -> bool:
 
 
 def _prepare(
-    parameters: tuple[Any, ...], v: np.ndarray[Any, Any]
+    kernel: Any, parameters: tuple[Any, ...], v: np.ndarray[Any, Any]
 ) -> tuple[list[Any], tuple[bool, ...]]:
-    """Parameters in the precision of ``v``: numbers, or flat arrays with an entry for each of v."""
-    real = v.real.dtype
+    """Parameters as numbers, or as flat arrays with an entry for each of ``v``.
+
+    They are in the precision of ``v``, but double for root searches, which then run in double.
+    """
+    real = np.dtype(np.float64) if _iterates(kernel) else v.real.dtype
     values: list[Any] = []
     is_array = []
     for p in parameters:
@@ -174,13 +187,24 @@ def _broadcast(p: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[An
 
 
 @functools.cache
+def _iterates(kernel: Any) -> bool:
+    """Whether a formula, or one that it calls, is a root search."""
+    function = getattr(kernel, "py_func", kernel)
+    names = function.__code__.co_names
+    return "range" in names or any(
+        hasattr(value, "py_func") and _iterates(value)
+        for value in map(function.__globals__.get, names)
+    )
+
+
+@functools.cache
 def _array_loop(kernel: Any, is_array: tuple[bool, ...], is_complex: bool) -> Any:
     """The loop that writes ``formula(v[i], ...)`` and counts NaN."""
     if is_complex:
-        body = "a = abs(x)\n  nans += a != a\n  "
-        body += "out[i] = x * (formula(a{0}) / a) if 0 < a < np.inf else x"
+        body = "a = abs(x)\n  y = x * (formula(a{0}) / a) if 0 < a < np.inf else x\n  "
     else:
-        body = "nans += x != x\n  out[i] = formula(x{0})"
+        body = "y = formula(x{0})\n  "
+    body += "nans += y != y\n  out[i] = y"
     source = "def {1}(v{2}, out):\n nans = 0\n for i in range(v.size):\n  x = v[i]\n  "
     source += body + "\n return nans\n"
     return _generate(kernel, is_array, source, "loop_complex" if is_complex else "loop")

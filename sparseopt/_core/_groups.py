@@ -57,6 +57,11 @@ def as_groups(groups: Any, n: int | None = None) -> Groups:
         raise ValueError(f"groups must be one label per coordinate, ({n},), got {labels.shape}")
     if n and labels.min() < 0:
         raise ValueError(f"groups must be labels >= 0, got {labels.min()}")
+    if n and labels.max() > 10 * n + 100:
+        raise ValueError(
+            f"groups must be labels of about 0 .. {n - 1}, got {labels.max()}: number the groups "
+            "anew, for example with numpy.unique(groups, return_inverse=True)"
+        )
     return Groups(labels.astype(np.intp), int(labels.max()) + 1 if n else 0)
 
 
@@ -65,7 +70,7 @@ def _coordinates(groups: Any) -> int:
     if isinstance(groups, Groups):
         return groups.n
     if isinstance(groups, list | tuple) and any(np.ndim(g) == 1 for g in groups):
-        return sum(len(g) for g in groups)
+        return max((int(np.max(g, initial=-1)) for g in map(np.asarray, groups)), default=-1) + 1
     return len(np.atleast_1d(groups))
 
 

@@ -37,16 +37,19 @@ class Products:
             A = finite_array("A", A, ndim=(2,))
         if len(A.shape) != 2:
             raise ValueError(f"A must have 2 dimensions, got shape {A.shape}")
-        if np.dtype(A.dtype).kind not in "fc":
+        if np.dtype(A.dtype).char not in "bBhHiIlLqQ?fdFD":
             raise TypeError(f"A must be real or complex floating-point, got dtype {A.dtype}")
         self.A = A
         self.shape: tuple[int, int] = tuple(A.shape)
-        self.dtype = np.dtype(A.dtype)
-        self.is_operator = isinstance(A, LinearOperator)
-        if self.is_operator:
+        self.dtype = np.dtype(A.dtype if np.dtype(A.dtype).kind in "fc" else np.float64)
+        if isinstance(A, LinearOperator):
             self._adjoint = A.adjoint()
         else:
             self._adjoint = A.conj().T if self.dtype.kind == "c" else A.T
+
+    def __reduce__(self) -> tuple[Any, tuple[Any]]:
+        """Pickle ``A`` once, without its adjoint."""
+        return Products, (self.A,)
 
     def forward(self, x: Array) -> Array:
         """``A x``."""

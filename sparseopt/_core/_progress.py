@@ -16,11 +16,11 @@ class Bar:
 
             self._bar = tqdm(total=total, desc=label, leave=True)
 
-    def update(self, fun: float, certificate: float) -> None:
-        """Move one iteration on."""
+    def update(self, fun: float, certificate: float, advance: int = 1) -> None:
+        """Move on by ``advance`` iterations."""
         if self._bar is not None:
             self._bar.set_postfix_str(f"fun={fun:.6g} certificate={certificate:.2e}", refresh=False)
-            self._bar.update()
+            self._bar.update(advance)
 
     def __enter__(self) -> Self:
         return self

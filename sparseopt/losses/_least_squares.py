@@ -62,6 +62,7 @@ class LeastSquares:
         self.dtype = np.result_type(self._products.dtype, y.dtype)
         self.y: Array = y.astype(self.dtype)
         self.shape: tuple[int, ...] = (n, *y.shape[1:])
+        self._lipschitz: float | None = None
         self.sample_weights: Array | None = None
         if sample_weights is not None:
             weights = np.asarray(parameter("sample_weights", sample_weights, finite=True))
@@ -127,23 +128,30 @@ class LeastSquares:
     def lipschitz(self) -> float:
         """Lipschitz constant of the gradient: the largest eigenvalue of the Hessian.
 
-        It is estimated by a Krylov iteration and can fall short by a fraction of a per cent, so
-        solvers also check every step.
+        It is estimated once, by a Krylov iteration, and can fall short by a fraction of a per
+        cent, so solvers also check every step.
         """
-        from ..linop import operator_norm
+        if self._lipschitz is None:
+            self._lipschitz = self._largest_eigenvalue()
+        return self._lipschitz
 
-        if self.sample_weights is None:
-            return operator_norm(self.A, max_iter=12).lower ** 2
+    def _largest_eigenvalue(self) -> float:
         from scipy.sparse.linalg import LinearOperator
 
-        root = np.sqrt(self.sample_weights.reshape(-1))
-        weighted = LinearOperator(
-            shape=self._products.shape,
-            dtype=self._products.dtype,
-            matvec=lambda x: root * self._products.forward(x.reshape(-1)),
-            rmatvec=lambda u: self._products.adjoint(root * u.reshape(-1)),
-        )
-        return operator_norm(weighted, max_iter=12).lower ** 2
+        from ..linop import operator_norm
+
+        if 0 in self._products.shape:
+            return 0.0
+        operator = self.A
+        if self.sample_weights is not None:
+            root = np.sqrt(self.sample_weights.reshape(-1))
+            operator = LinearOperator(
+                shape=self._products.shape,
+                dtype=self._products.dtype,
+                matvec=lambda x: root * self._products.forward(x.reshape(-1)),
+                rmatvec=lambda u: self._products.adjoint(root * u.reshape(-1)),
+            )
+        return operator_norm(operator, max_iter=12).lower ** 2
 
     def _unknown(self, name: str, x: Any) -> Array:
         x = np.asarray(x)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from .._core import accumulate, elementwise, is_numpy, to_native
-from .._core._validate import parameter
+from .._core._validate import parameter, positive
 
 
 @runtime_checkable
@@ -43,9 +43,10 @@ class Penalty:
         The smallest rho for which f + rho/2 ||.||^2 is convex; ``inf`` if there is none.
     """
 
-    is_convex: ClassVar[bool] = False
-    is_separable: ClassVar[bool] = False
-    is_homogeneous: ClassVar[bool] = False
+    is_convex: bool = False
+    is_separable: bool = False
+    is_homogeneous: bool = False
+    __array_ufunc__: ClassVar[None] = None  # lets NumPy leave ``np.float64(2) * f`` to `__rmul__`
 
     @property
     def weak_convexity(self) -> float:
@@ -60,11 +61,34 @@ class Penalty:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``; the input is trusted."""
         raise NotImplementedError
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__:
+            raise AttributeError(
+                f"{name} of {type(self).__name__} cannot be changed: make another penalty"
+            )
+        super().__setattr__(name, value)
+
+    def __mul__(self, factor: Any) -> Penalty:
+        """``factor * f``, a `Scale`."""
+        from ._calculus_affine import Scale
+
+        return Scale(self, factor)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> Penalty:
+        """``f / divisor``, a `Scale`."""
+        return self * (1.0 / positive("divisor", divisor))
+
     def __repr__(self) -> str:
         shown = []
         for name, value in vars(self).items():
             if not name.startswith("_"):
-                text = f"<shape {value.shape}>" if np.ndim(value) else f"{value!r}"
+                text = (
+                    f"<shape {value.shape}>"
+                    if np.ndim(value) and hasattr(value, "shape")
+                    else f"{value!r}"
+                )
                 shown.append(f"{name}={text}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -89,8 +113,8 @@ class Gauge(Penalty):
         return self.dual_norm(gradient)
 
     def conjugate(self, y: Any) -> Any:
-        """Convex conjugate: 0 where ``dual_norm(y) <= 1`` and ``inf`` elsewhere."""
-        return np.where(np.asarray(self.dual_norm(y)) <= 1.0, 0.0, np.inf)[()]
+        """Convex conjugate: 0 where ``dual_norm(y) <= 1`` up to rounding, ``inf`` elsewhere."""
+        return inside_unit_ball(self.dual_norm(y), y)
 
 
 class Separable(Penalty):
@@ -105,6 +129,14 @@ class Separable(Penalty):
     value_formula: ClassVar[Any]
     prox_formula: ClassVar[Any]
     slope_formula: ClassVar[Any]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Keep formulas from turning into methods, which would be another kernel per penalty."""
+        super().__init_subclass__(**options)
+        for name in ("value_formula", "prox_formula", "slope_formula"):
+            kernel = vars(cls).get(name)
+            if kernel is not None and not isinstance(kernel, staticmethod):
+                setattr(cls, name, staticmethod(kernel))
 
     def value_parameters(self, x: Any) -> tuple[Any, ...]:
         """Parameters of the value formula for an array like ``x``."""
@@ -141,6 +173,13 @@ class Separable(Penalty):
         return np.where(size > 0, away, np.maximum(np.abs(gradient) - slope, 0.0))
 
 
+def inside_unit_ball(dual_norm: Any, y: Any) -> Any:
+    """0 where ``dual_norm <= 1`` up to rounding in the precision of ``y``, ``inf`` elsewhere."""
+    dtype = getattr(y, "dtype", None)
+    eps = np.finfo(dtype).eps if isinstance(dtype, np.dtype) and dtype.kind in "fc" else 2.0**-52
+    return np.where(np.asarray(dual_norm) <= 1.0 + 64 * eps, 0.0, np.inf)[()]
+
+
 def quotient(size: Any, level: Any) -> Any:
     """``size / level`` with 0 / 0 = 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -168,3 +207,8 @@ def beside(p: Any, x: Any) -> Any:
     if is_numpy(p) and not is_numpy(x):
         p = to_native(p.copy(), x)  # torch warns of read-only memory
     return p[:, None] if np.ndim(p) == 1 and np.ndim(x) == 2 else p
+
+
+def full(p: Any, x: Any) -> Any:
+    """A parameter as an array of the shape of a cvxpy expression ``x``."""
+    return np.broadcast_to(beside(np.asarray(p), x), x.shape)

@@ -10,7 +10,7 @@ import numpy as np
 from .._core import total
 from ..prox._elastic_net import elastic_net_slope, elastic_net_value, shrink_and_threshold
 from ..prox._l1 import l1_slope, l1_value, soft_threshold
-from ._base import Gauge, Penalty, Separable, beside, frozen, quotient
+from ._base import Gauge, Penalty, Separable, beside, frozen, full, quotient
 
 
 class L1(Gauge, Separable):
@@ -83,7 +83,7 @@ class L1(Gauge, Separable):
         """The penalty of a cvxpy expression ``x`` (extra ``cvx``)."""
         import cvxpy as cp
 
-        return cp.norm1(cp.multiply(_full(self.lam, x), x))
+        return cp.norm1(cp.multiply(full(self.lam, x), x))
 
 
 class ElasticNet(Separable, Penalty):
@@ -146,9 +146,5 @@ class ElasticNet(Separable, Penalty):
         """The penalty of a cvxpy expression ``x`` (extra ``cvx``)."""
         import cvxpy as cp
 
-        ridge = cp.sum_squares(cp.multiply(np.sqrt(_full(self.mu, x)), x))
-        return cp.norm1(cp.multiply(_full(self.lam, x), x)) + 0.5 * ridge
-
-
-def _full(p: Any, x: Any) -> Any:
-    return np.broadcast_to(beside(np.asarray(p), x), x.shape)
+        ridge = cp.sum_squares(cp.multiply(np.sqrt(full(self.mu, x)), x))
+        return cp.norm1(cp.multiply(full(self.lam, x), x)) + 0.5 * ridge

@@ -47,8 +47,10 @@ class Simplex(Penalty):
     def value(self, x: Any) -> Any:
         """0 inside, up to rounding, and ``inf`` outside; per column of a batch."""
         x = np.asarray(x)
-        slack = self.radius * 64 * max(x.shape[0], 1) * np.finfo(np.result_type(x, np.float32)).eps
-        inside = (np.min(x, axis=0) >= 0) & (abs(np.sum(x, axis=0) - self.radius) <= slack)
+        eps = float(np.finfo(np.result_type(x, np.float32)).eps)
+        slack = self.radius * min(64 * eps * np.sqrt(x.shape[0]), 1e-3)
+        excess = np.sum(x, axis=0, dtype=np.float64) - self.radius
+        inside = (np.min(x, axis=0, initial=0.0) >= 0) & (abs(excess) <= slack)
         return np.where(inside, 0.0, np.inf)[()]
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
@@ -74,7 +76,7 @@ class KSparse(Penalty):
     Parameters
     ----------
     k : int
-        Number of non-zeros allowed, >= 0.
+        Number of non-zeros allowed, >= 0; at or above the number of coordinates all may stay.
 
     Raises
     ------

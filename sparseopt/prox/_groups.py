@@ -7,6 +7,7 @@ lift); the other two stages run on the array's own device.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def _scale(v, labels, scale, out):  # type: ignore[no-untyped-def]
         g = labels[i]
         for j in range(v.shape[1]):
             s = scale[g, j]
-            out[i, j] = v[i, j] * s if s > 0.0 else 0.0
+            out[i, j] = 0.0 if s == 0.0 else v[i, j] * s
 
 
 def group_norms(v: Any, groups: Groups, axis: int = 0) -> Any:
@@ -98,18 +99,37 @@ def scale_groups(
     Each group's norm r becomes ``kernel(r, *parameters)``, with one parameter value per group;
     its direction stays.
     """
+    parameters = tuple(_per_group(p, groups.count) for p in parameters)
+
+    def decide(norms: Any) -> Any:
+        return elementwise(kernel, norms, parameters)
+
+    return lift_to_groups(decide, v, groups, axis=axis, out=out, check=check)
+
+
+def lift_to_groups(
+    decide: Callable[[Any], Any],
+    v: Any,
+    groups: Groups,
+    *,
+    axis: int = 0,
+    out: Any = None,
+    check: bool = False,
+) -> Any:
+    """Give every group the norm that ``decide`` returns for all norms, shape (groups, batch).
+
+    Directions stay. ``decide`` gets NumPy norms for arrays that live on the host.
+    """
     if not is_numpy(v) and on_host(v) and (out is None or on_host(out)):
         target = None if out is None else to_host(out)
-        result = scale_groups(
-            kernel, to_host(v), parameters, groups, axis=axis, out=target, check=check
-        )
+        result = lift_to_groups(decide, to_host(v), groups, axis=axis, out=target, check=check)
         return to_native(result, v) if out is None else out
     if is_numpy(v):
         v = as_floating("v", v)
         if v.ndim == 0:
             v = v.reshape(1)
             target = None if out is None else np.asarray(out).reshape(1)
-            result = scale_groups(kernel, v, parameters, groups, out=target, check=check)
+            result = lift_to_groups(decide, v, groups, out=target, check=check)
             return result[0] if out is None else out
         check_out(out, v)
     else:
@@ -118,10 +138,15 @@ def scale_groups(
     xp = namespace(v)
     if check and not bool(xp.all(xp.isfinite(norms))):
         raise ValueError("v must be finite, got NaN or infinity")
-    parameters = tuple(_per_group(p, groups.count) for p in parameters)
-    kept = elementwise(kernel, norms, parameters)
+    kept = decide(norms)
     scale = kept / xp.where(norms > 0, norms, xp.ones_like(norms))
+    return apply_scale(v, scale, groups, axis, out)
+
+
+def apply_scale(v: Any, scale: Any, groups: Groups, axis: int = 0, out: Any = None) -> Any:
+    """Multiply every group by its own number, ``scale`` of shape (groups, batch)."""
     if not is_numpy(v):
+        xp = namespace(v)
         moved = xp.moveaxis(v, axis, 0)
         scale = scale[to_native(groups.labels, v)].reshape(moved.shape)
         result = xp.moveaxis(moved * scale, 0, axis)
@@ -129,8 +154,11 @@ def scale_groups(
         columns = _columns(v, axis)
         result = np.empty_like(columns)
         _scale(columns, groups.labels, scale, result)
-        moved_shape = np.moveaxis(v, axis, 0).shape
-        result = np.moveaxis(result.reshape(moved_shape), 0, axis)
+        if axis == 0:  # the usual case; moveaxis costs microseconds
+            result = result.reshape(v.shape)
+        else:
+            moved_shape = np.moveaxis(v, axis, 0).shape
+            result = np.moveaxis(result.reshape(moved_shape), 0, axis)
     if out is None:
         return result
     out[...] = result
@@ -138,7 +166,7 @@ def scale_groups(
 
 
 def _columns(v: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
-    moved = np.moveaxis(v, axis, 0)
+    moved = v if axis == 0 else np.moveaxis(v, axis, 0)
     return np.ascontiguousarray(moved).reshape(moved.shape[0], math.prod(moved.shape[1:]))
 
 

@@ -37,10 +37,12 @@ def l1(v: Any, lam: Any, *, step: Any = 1.0, out: Any = None) -> Any:
     Parameters
     ----------
     v : array_like, any shape
-        Point; float32, float64, complex64 or complex128 (integers become float64). Torch tensors
-        and other array-API arrays are taken as they are.
+        Point; float32, float64, complex64 or complex128 (integers become float64), or a torch
+        tensor, which is answered by one.
     lam : float or array_like that broadcasts to ``v``
-        Level, >= 0. An entry 0 is not penalised, an entry ``inf`` is forced to zero.
+        Level, >= 0. An entry 0 is not penalised, an entry ``inf`` is forced to zero. A level of
+        shape (k,) beside ``v`` of shape (n, k) is one per column, as broadcasting has it (the
+        penalty `sparseopt.penalties.L1` takes one per row).
     step : float or array_like that broadcasts to ``v``
         Step, > 0.
     out : array, optional

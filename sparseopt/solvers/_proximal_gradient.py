@@ -89,7 +89,8 @@ def proximal_gradient(
     -------
     Result
         With ``dual`` = the scaled residual behind the gap where there is one, and the history of
-        ``step``. Where the penalty is not known to be convex the objective never rises.
+        ``step``. Where the penalty is not known to be convex the objective never rises,
+        beyond rounding.
 
     Raises
     ------
