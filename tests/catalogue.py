@@ -75,7 +75,7 @@ def inputs(row: Row, rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def objective(penalty: Any, x: Any, v: Any, step: float) -> Any:
-    """``1/2 ||x - v||^2 + step * f(x)``; per column for the scalar penalties, which come as rows."""
+    """``1/2 ||x - v||^2 + step * f(x)``; per column for scalar penalties, which come as rows."""
     axis = 0 if np.shape(v)[0] == 1 and np.ndim(v) == 2 else None
     return 0.5 * np.sum(np.abs(x - v) ** 2, axis=axis) + step * penalty.value(x)
 
@@ -112,7 +112,7 @@ def by_cvxpy(penalty: Any, v: np.ndarray, step: float) -> float:
         tight = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
         problem.solve(solver="CLARABEL", **tight)
     except cp.SolverError:
-        problem.solve(solver="CLARABEL")
+        problem.solve(solver="SCS", eps_abs=1e-10, eps_rel=1e-10, max_iters=100_000)
     return float(problem.value)
 
 
@@ -166,7 +166,9 @@ def plane(penalty: Any, v: np.ndarray, step: float) -> float:
     for _ in range(6):
         line = np.linspace(-width, width, 161)
         points = np.stack([a.ravel() for a in np.meshgrid(centre[0] + line, centre[1] + line)])
-        points = np.c_[points, np.stack([centre[0] + line, 0 * line]), np.stack([0 * line, centre[1] + line])]
+        points = np.c_[
+            points, np.stack([centre[0] + line, 0 * line]), np.stack([0 * line, centre[1] + line])
+        ]
         values = 0.5 * np.sum((points - v[:, None]) ** 2, axis=0) + step * penalty.value(points)
         k = int(np.argmin(values))
         best, centre, width = min(best, float(values[k])), points[:, k], width / 20
@@ -175,7 +177,7 @@ def plane(penalty: Any, v: np.ndarray, step: float) -> float:
 
 def circle(penalty: Any, v: np.ndarray, step: float) -> float:
     """Every direction of the plane."""
-    angle = np.linspace(0.0, 2.0 * np.pi, 400_001)
+    angle = np.linspace(0.0, 2.0 * np.pi, 40_001)
     points = penalty.radius * np.stack([np.cos(angle), np.sin(angle)])
     return float(np.min(0.5 * np.sum((points - v[:, None]) ** 2, axis=0)))
 

@@ -241,11 +241,12 @@ class ProxStep:
         """Reduce, decide, apply."""
         torch = torch_module()
         with torch.no_grad():
-            new = _decide(penalty, [view.reduce() for view in views], step, views[0].grouped)
-            for view, decided in zip(views, new, strict=True):
-                view.apply(decided)
-                if self.clear_buffers and not bool(decided.all()):
-                    self._clear(view, decided)
+            parts = [view.reduce() for view in views]
+            decided, has_zeros = _decide(penalty, parts, step, views[0].grouped)
+            for view, part in zip(views, decided, strict=True):
+                view.apply(part)
+                if self.clear_buffers and has_zeros:
+                    self._clear(view, part)
 
     def _clear(self, view: Any, decided: Any) -> None:
         """Zero the optimiser's buffers where the weights are zero."""
@@ -282,28 +283,30 @@ def _try(penalty: Any, views: list[Any]) -> None:
             ) from error
 
 
-def _decide(penalty: Any, parts: list[Any], step: float, grouped: bool) -> list[Any]:
+def _decide(penalty: Any, parts: list[Any], step: float, grouped: bool) -> tuple[list[Any], bool]:
     """The prox of the numbers of some views, as one vector; for norms, the factors to reach it.
 
-    Norms are decided on the host, wherever they come from.
+    Norms are decided on the host, wherever they come from. Also says whether anything is zero.
     """
     torch = torch_module()
     vector = parts[0]
     if len(parts) > 1:
         vector = torch.cat([part.to(parts[0].device, parts[0].dtype) for part in parts])
     if grouped:
-        norms = to_host(vector)
-        kept = to_host(penalty.prox(norms, step))
+        norms = vector.cpu().numpy()
+        kept = np.asarray(penalty.prox(norms, step), norms.dtype)
         scale = kept / np.where(norms > 0, norms, norms.dtype.type(1))
-        new = to_native(scale.astype(norms.dtype, copy=False), vector)
+        new, has_zeros = torch.from_numpy(scale).to(vector.device), not scale.all()
     elif on_host(vector) or not isinstance(penalty, Penalty):
         new = to_native(to_host(penalty.prox(to_host(vector), step)), vector).to(vector.dtype)
     else:
         new = penalty.prox(vector, step)
+    if not grouped:
+        has_zeros = not bool(new.all())
     if len(parts) == 1:
-        return [new]
+        return [new], has_zeros
     split = new.split([part.numel() for part in parts])
-    return [s.to(part.device) for s, part in zip(split, parts, strict=True)]
+    return [s.to(part.device) for s, part in zip(split, parts, strict=True)], has_zeros
 
 
 def _per_group(penalty: Any, count: int) -> list[Any]:

@@ -61,6 +61,14 @@ class Penalty:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``; the input is trusted."""
         raise NotImplementedError
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Keep formulas from turning into methods, which would be another kernel per penalty."""
+        super().__init_subclass__(**options)
+        for name in ("value_formula", "prox_formula", "slope_formula"):
+            kernel = vars(cls).get(name)
+            if kernel is not None and not isinstance(kernel, staticmethod):
+                setattr(cls, name, staticmethod(kernel))
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__:
             raise AttributeError(
@@ -129,14 +137,6 @@ class Separable(Penalty):
     value_formula: ClassVar[Any]
     prox_formula: ClassVar[Any]
     slope_formula: ClassVar[Any]
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Keep formulas from turning into methods, which would be another kernel per penalty."""
-        super().__init_subclass__(**options)
-        for name in ("value_formula", "prox_formula", "slope_formula"):
-            kernel = vars(cls).get(name)
-            if kernel is not None and not isinstance(kernel, staticmethod):
-                setattr(cls, name, staticmethod(kernel))
 
     def value_parameters(self, x: Any) -> tuple[Any, ...]:
         """Parameters of the value formula for an array like ``x``."""

@@ -60,8 +60,9 @@ class CEL0(Separable):
 
     @property
     def weak_convexity(self) -> float:
-        """The square of the largest norm."""
-        return float(np.max(np.square(self.norms), initial=0.0))
+        """The square of the largest norm of a coordinate that is penalised."""
+        squares = np.where(np.asarray(self.lam) > 0.0, np.square(self.norms), 0.0)
+        return float(np.max(squares, initial=0.0))
 
     def value_parameters(self, x: Any) -> tuple[Any, ...]:
         """Level and norms."""

@@ -61,8 +61,9 @@ class SCAD(Separable):
 
     @property
     def weak_convexity(self) -> float:
-        """``1 / (gamma - 1)``."""
-        return float(np.max(1.0 / (np.asarray(self.gamma) - 1.0), initial=0.0))
+        """``1 / (gamma - 1)``, the largest of the coordinates that are penalised."""
+        bends = np.where(np.asarray(self.lam) > 0.0, 1.0 / (np.asarray(self.gamma) - 1.0), 0.0)
+        return float(np.max(bends, initial=0.0))
 
     def value_parameters(self, x: Any) -> tuple[Any, ...]:
         """Level and concavity."""

@@ -212,7 +212,8 @@ class GroupEnvelope(Enveloped):
         slopes = quotient(1.0, np.where(used, norms * np.sqrt(weights / costs), 1.0))
         alphas = np.where(tight, np.max(np.where(used, slopes, 0.0), axis=0, initial=0.0), alphas)
         away = group_norms(np.asarray(gradient) + self.gradient(x), envelope.groups)
-        radius = self.lam * np.sqrt(weights * costs) / alphas
+        with np.errstate(divide="ignore"):
+            radius = self.lam * np.sqrt(weights * costs) / alphas
         distance = np.where(used, away, np.maximum(away - radius, 0.0))
         distance = np.where(np.isinf(envelope.weights)[:, None], 0.0, distance)
         return distance if x.ndim > 1 else distance[:, 0]

@@ -107,7 +107,7 @@ class LatentGroup(Gauge):
         v = as_array(v)
         host = to_host(v)
         self._check(host)
-        columns = host.reshape(host.shape[0], -1) if host.ndim == 1 else host
+        columns = host.reshape(host.shape[0], 1) if host.ndim == 1 else host
         levels = outer(self._levels(), step)
         result = latent_columns(columns, self._members, self._starts, levels, 1e-12, _STEPS)
         return to_native(result.reshape(host.shape), v)

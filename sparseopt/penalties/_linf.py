@@ -100,7 +100,7 @@ class GroupLInf(Gauge):
         """``lam * sum(w_g max |x_g|)``, per column of a batch."""
         x = as_array(x)
         groups = self._for(x)
-        columns = x.reshape(x.shape[0], -1) if x.ndim == 1 else x
+        columns = x.reshape(x.shape[0], 1) if x.ndim == 1 else x
         sizes = np.abs(to_host(columns))
         where = np.full((groups.count, sizes.shape[1]), -1)
         _peak_index(sizes, groups.labels, where)
@@ -133,8 +133,8 @@ class GroupLInf(Gauge):
         x, gradient = np.asarray(x), np.asarray(gradient)
         groups = self._for(x)
         inward, across = against(x, gradient)
-        sizes = np.abs(x).astype(float).reshape(x.shape[0], -1)
-        inward = inward.reshape(sizes.shape)
+        shape = (x.shape[0], x.size // max(x.shape[0], 1))
+        inward, sizes = inward.reshape(shape), tied(x).reshape(shape)
         levels = self._levels()
         rest = np.empty_like(sizes)
         _excesses(sizes, inward, *segments(groups), levels, rest)
@@ -144,7 +144,7 @@ class GroupLInf(Gauge):
         np.maximum.at(peaks, groups.labels, sizes)
         rest = np.where(peaks[groups.labels] > 0, rest, ball)
         squares = np.zeros(peaks.shape)
-        np.add.at(squares, groups.labels, rest**2 + across.reshape(sizes.shape) ** 2)
+        np.add.at(squares, groups.labels, rest**2 + across.reshape(shape) ** 2)
         return np.sqrt(squares) if x.ndim > 1 else np.sqrt(squares[:, 0])
 
     def as_cvxpy(self, x: Any) -> Any:
@@ -212,6 +212,19 @@ def against(x: Any, gradient: Any) -> tuple[Any, Any]:
         turned = -gradient * np.where(size > 0, np.conj(x) / np.where(size > 0, size, 1), 0)
     along = np.where(size > 0, np.real(turned), np.abs(gradient))
     return along.astype(float), np.where(size > 0, np.abs(np.imag(turned)), 0.0)
+
+
+def tied(x: Any) -> np.ndarray[Any, Any]:
+    """Moduli in float64; those of complex numbers that differ by rounding are made equal."""
+    sizes = np.abs(x).astype(float)
+    if x.dtype.kind != "c" or x.shape[0] < 2:
+        return sizes
+    order = np.argsort(sizes, axis=0)
+    rising = np.take_along_axis(sizes, order, 0)
+    apart = np.diff(rising, axis=0) > 16 * np.finfo(x.dtype).eps * rising[1:]
+    first = np.where(np.concatenate([np.ones_like(apart[:1]), apart]), rising, 0.0)
+    np.put_along_axis(sizes, order, np.maximum.accumulate(first, axis=0), 0)
+    return sizes
 
 
 def _take(columns: Any, where: np.ndarray[Any, Any]) -> Any:

@@ -171,9 +171,11 @@ class L21(Gauge):
 
     def __init__(self, lam: Any, weights: Any = None) -> None:
         self.lam = single("lam", lam)
-        self.weights: Any = None if weights is None else frozen("weights", weights)
-        if weights is not None and np.ndim(self.weights) != 1:
-            raise ValueError(f"weights must have shape (n,), got {np.shape(self.weights)}")
+        if weights is not None:
+            weights = frozen("weights", weights)
+            if np.ndim(weights) != 1:
+                raise ValueError(f"weights must have shape (n,), got {np.shape(weights)}")
+        self.weights = weights
 
     def value(self, x: Any) -> Any:
         """``lam * sum(w_i ||x_i||)``: one number."""

@@ -13,7 +13,7 @@ from ..prox._pava import pool_adjacent
 from ..prox._slope import largest_levels, nonincreasing, sorted_prox
 from ..prox._vectors import as_array
 from ._base import Gauge, frozen, quotient
-from ._linf import against
+from ._linf import against, tied
 
 
 @jit
@@ -87,9 +87,8 @@ class _Sorted(Gauge):
         """
         x, gradient = np.asarray(x), np.asarray(gradient)
         inward, across = against(x, gradient)
-        shape = x.shape
-        sizes = np.abs(x).astype(float).reshape(shape[0], -1)
-        inward, across = inward.reshape(sizes.shape), across.reshape(sizes.shape)
+        shape = (x.shape[0], x.size // max(x.shape[0], 1))
+        sizes, inward, across = (a.reshape(shape) for a in (tied(x), inward, across))
         levels = self._levels(shape[0])[::-1].copy()
         rest = np.empty(sizes.shape)
         for j in range(sizes.shape[1]):
@@ -97,7 +96,7 @@ class _Sorted(Gauge):
             found = np.empty(shape[0])
             _cluster_excesses(sizes[order, j], inward[order, j] - levels, found)
             rest[order, j] = found
-        return np.hypot(rest, across).reshape(shape)
+        return np.hypot(rest, across).reshape(x.shape)
 
     def as_cvxpy(self, x: Any) -> Any:
         """The penalty of a cvxpy expression ``x`` (extra ``cvx``)."""

@@ -116,7 +116,8 @@ class SparseGroup(Gauge):
     def dual_norm(self, y: Any) -> Any:
         """The largest epsilon-norm of a group, per column of a batch."""
         y = np.asarray(y)
-        sizes = np.abs(y).astype(float).reshape(y.shape[0], -1)
+        sizes = np.abs(y).astype(float)
+        sizes = sizes[:, None] if y.ndim == 1 else sizes
         groups = self._for(y)
         norms = np.zeros((groups.count, sizes.shape[1]))
         _epsilon_norms(sizes, self._l1_levels(), self._levels(), *segments(groups), norms)

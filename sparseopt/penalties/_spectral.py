@@ -31,7 +31,7 @@ class Spectral(Penalty):
         """Parameters of the value and the slope formula."""
         raise NotImplementedError
 
-    def prox_formula(self, step: Any) -> tuple[Any, tuple[Any, ...]]:
+    def thresholding(self, step: Any) -> tuple[Any, tuple[Any, ...]]:
         """The prox formula for a step, and its parameters."""
         raise NotImplementedError
 
@@ -42,7 +42,7 @@ class Spectral(Penalty):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_X 1/2 ||X - V||^2 + step * f(X)``."""
-        kernel, parameters = self.prox_formula(step)
+        kernel, parameters = self.thresholding(step)
         return lift_spectrum(kernel, as_matrices(v), parameters, check=False)
 
     def alpha_max(self, gradient: Any) -> Any:
@@ -94,7 +94,7 @@ class Nuclear(Spectral, Gauge):
         """The level."""
         return (self.lam,)
 
-    def prox_formula(self, step: Any) -> tuple[Any, tuple[Any, ...]]:
+    def thresholding(self, step: Any) -> tuple[Any, tuple[Any, ...]]:
         """Soft thresholding."""
         return soft_threshold, (step * self.lam,)
 
@@ -172,7 +172,7 @@ class Schatten(Spectral):
         """Level and exponent."""
         return (self.lam, self.q)
 
-    def prox_formula(self, step: Any) -> tuple[Any, tuple[Any, ...]]:
+    def thresholding(self, step: Any) -> tuple[Any, tuple[Any, ...]]:
         """The formula for this exponent."""
         return lq_formula(step * self.lam, self.q)
 
@@ -213,7 +213,7 @@ class Rank(Spectral):
         """The price."""
         return (self.lam,)
 
-    def prox_formula(self, step: Any) -> tuple[Any, tuple[Any, ...]]:
+    def thresholding(self, step: Any) -> tuple[Any, tuple[Any, ...]]:
         """Hard thresholding."""
         return hard_threshold, (l0_threshold(self.lam, step),)
 

@@ -147,7 +147,7 @@ class NMSparse(Penalty):
         x = np.asarray(x)
         if x.shape[0] % self.m:
             raise ValueError(f"x must have a multiple of m = {self.m} entries, got {x.shape[0]}")
-        runs = np.count_nonzero(x.reshape(-1, self.m, *x.shape[1:]), axis=1)
+        runs = np.count_nonzero(x.reshape(x.shape[0] // self.m, self.m, *x.shape[1:]), axis=1)
         return np.where(np.all(runs <= self.n, axis=0), 0.0, np.inf)[()]
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:

@@ -93,7 +93,7 @@ class TreeGroups(Gauge):
         There is no closed form; 60 halvings leave a relative error of about 1e-15.
         """
         y = np.asarray(y)
-        columns = y.reshape(y.shape[0], -1)
+        columns = y.reshape(y.shape[0], 1) if y.ndim == 1 else y
         high = self._shares(columns)
         finite = np.isfinite(high) & (high > 0)
         low, top = np.zeros(np.sum(finite)), high[finite]
@@ -119,7 +119,8 @@ class TreeGroups(Gauge):
 
     def _shares(self, y: Any) -> np.ndarray[Any, Any]:
         """An upper bound of the dual norm: each entry left to its smallest penalised group."""
-        rest = np.array(np.abs(y), float).reshape(self._for(y).n, -1)
+        rest = np.array(np.abs(y), float)
+        rest = rest.reshape(self._for(y).n, 1) if rest.ndim == 1 else rest
         bound = np.zeros(rest.shape[1])
         levels = self._levels()
         for partition, at in self.groups.levels:

@@ -70,8 +70,8 @@ def segments(groups: Groups) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]
 def clip_groups(v: Any, radii: Any, groups: Groups, *, check: bool = False) -> Any:
     """What a projection of every group onto an l1 ball takes away, for ``v`` of shape (n, batch).
 
-    ``radii`` broadcasts to the shape (groups, batch). By Moreau's identity the rest is the prox of the maximum
-    norm: all moduli are cut at one ceiling per group.
+    ``radii`` broadcasts to the shape (groups, batch). By Moreau's identity the rest is the prox of
+    the maximum norm: all moduli are cut at one ceiling per group.
     """
     if not is_numpy(v) and on_host(v):
         return to_native(clip_groups(to_host(v), radii, groups, check=check), v)

@@ -42,7 +42,7 @@ def as_tree(groups: Any, n: int | None = None) -> Tree:
         n = max((int(m.max()) + 1 for m in members if m.size), default=0)
     top = np.full(n, -1, np.intp)  # the largest group so far around each coordinate
     heights = np.zeros(len(members), np.intp)
-    for g in sorted(range(len(members)), key=lambda g: members[g].size):
+    for g in np.argsort([m.size for m in members], kind="stable").tolist():
         inside = members[g]
         if inside.size and inside[-1] >= n:
             raise ValueError(f"groups[{g}] must index 0 .. {n - 1}, got {inside[-1]}")
@@ -53,7 +53,7 @@ def as_tree(groups: Any, n: int | None = None) -> Tree:
                     f"groups must be nested or disjoint: groups[{child}] and groups[{g}] overlap"
                 )
             if child >= 0:
-                heights[g] = np.maximum(heights[g], heights[child] + 1)
+                heights[g] = max(int(heights[g]), int(heights[child]) + 1)
         top[inside] = g
     levels = []
     for height in range(int(heights.max(initial=-1)) + 1):

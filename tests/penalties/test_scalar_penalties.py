@@ -64,7 +64,7 @@ CONCAVE = [
         P,
         rho=1 / 0.4**2,
     ),
-    row(penalties.CEL0, cel0, prox.cel0, LAM, P, rho=9.0),
+    row(penalties.CEL0, cel0, prox.cel0, LAM, P, rho=4.0),
     row(
         penalties.Geman,
         lambda x, lam, t: np.sum(lam * np.abs(x) / (np.abs(x) + t)),
@@ -188,6 +188,12 @@ def test_prox(row, rng):
 def test_batches_repr_and_pickle(row, rng):
     harness.test_batch_equals_loop(row, rng)
     harness.test_repr_and_pickle(row, rng)
+
+
+@by_row
+def test_nan_is_passed_on(row):
+    x = row.penalty.prox(np.where(np.arange(N) % 2, np.nan, 1.0))
+    np.testing.assert_array_equal(np.isnan(x), np.arange(N) % 2 == 1)
 
 
 @by_row
@@ -459,14 +465,17 @@ def test_cvxpy(row, rng):
     assert expression.is_convex()
     v = rng.standard_normal(N) * 2
     problem = cp.Problem(cp.Minimize(0.5 * cp.sum_squares(x - v) + 0.6 * expression))
-    options = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
+    conic = isinstance(f, penalties.Poisson | penalties.Logistic)  # solved less precisely
+    options = {} if conic else {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
     problem.solve(solver="CLARABEL", **options)
-    np.testing.assert_allclose(f.prox(v, 0.6), x.value, atol=1e-6)
+    ours = f.prox(v, 0.6)
+    np.testing.assert_allclose(ours, x.value, atol=1e-4 if conic else 1e-6)
+    assert 0.5 * np.sum((ours - v) ** 2) + 0.6 * f.value(ours) <= problem.value + 1e-6
     V = rng.standard_normal((N, 2))
     X = cp.Variable((N, 2))
     model = 0.5 * cp.sum_squares(X - V) + f.as_cvxpy(X)
     cp.Problem(cp.Minimize(model)).solve(solver="CLARABEL", **options)
-    np.testing.assert_allclose(f.prox(V), X.value, atol=1e-6)
+    np.testing.assert_allclose(f.prox(V), X.value, atol=1e-4 if conic else 1e-6)
 
 
 @pytest.mark.extras
