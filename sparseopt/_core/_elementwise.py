@@ -178,6 +178,8 @@ def _prepare(
 
 
 def _broadcast(p: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    if p.shape == shape:
+        return p
     try:
         return np.broadcast_to(p, shape)
     except ValueError:

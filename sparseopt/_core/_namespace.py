@@ -16,9 +16,10 @@ from . import _math
 
 def is_numpy(x: Any) -> bool:
     """Whether ``x`` is treated as NumPy: anything but another library's array."""
-    return isinstance(x, np.ndarray | np.generic | int | float | complex | list | tuple) or not (
-        array_api_compat.is_array_api_obj(x)
-    )
+    return isinstance(x, _OURS) or not array_api_compat.is_array_api_obj(x)
+
+
+_OURS = (np.ndarray, np.generic, int, float, complex, list, tuple)
 
 
 def namespace(x: Any) -> Any:
@@ -123,6 +124,8 @@ def _over(name: str, xp: Any) -> Callable[..., Any]:
         if name == "where" and isinstance(values[0], bool):
             return values[1] if values[0] else values[2]
         like = arrays[-1]
+        if like is values[0] and name == "where":
+            raise TypeError("where needs an array among its values, to know their precision")
         return native(
             *(
                 xp.asarray(v, dtype=like.dtype, device=like.device)

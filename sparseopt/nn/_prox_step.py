@@ -251,13 +251,13 @@ class ProxStep:
     def _clear(self, view: Any, decided: Any) -> None:
         """Zero the optimiser's buffers where the weights are zero."""
         masks = None
-        for position, p in enumerate(view.parameters):
+        for i, p in enumerate(view.parameters):
             for name, buffer in self.optimizer.state.get(p, {}).items():
                 if getattr(buffer, "shape", None) != p.shape or name == "step":
                     continue
                 if self.clear_buffers is True or name in self.clear_buffers:  # type: ignore[operator]
-                    masks = view.zeros(decided) if masks is None else masks
-                    buffer.masked_fill_(masks[position], 0)
+                    masks = view.alive(decided) if masks is None else masks
+                    buffer.mul_(masks[i])  # several times as fast as filling
 
 
 @dataclasses.dataclass
@@ -289,24 +289,26 @@ def _decide(penalty: Any, parts: list[Any], step: float, grouped: bool) -> tuple
     Norms are decided on the host, wherever they come from. Also says whether anything is zero.
     """
     torch = torch_module()
-    vector = parts[0]
-    if len(parts) > 1:
-        vector = torch.cat([part.to(parts[0].device, parts[0].dtype) for part in parts])
     if grouped:
-        norms = vector.cpu().numpy()
+        hosts = [part.cpu().numpy() for part in parts]
+        norms = hosts[0] if len(hosts) == 1 else np.concatenate(hosts)
         kept = np.asarray(penalty.prox(norms, step), norms.dtype)
         scale = kept / np.where(norms > 0, norms, norms.dtype.type(1))
-        new, has_zeros = torch.from_numpy(scale).to(vector.device), not scale.all()
-    elif on_host(vector) or not isinstance(penalty, Penalty):
+        ends = np.cumsum([host.size for host in hosts[:-1]])
+        pieces = [scale] if len(hosts) == 1 else np.split(scale, ends)
+        natives = [
+            torch.from_numpy(s).to(part.device) for s, part in zip(pieces, parts, strict=True)
+        ]
+        return natives, not scale.all()
+    vector = parts[0]
+    if len(parts) > 1:
+        vector = torch.cat([part.to(vector.device, vector.dtype) for part in parts])
+    if on_host(vector) or not isinstance(penalty, Penalty):
         new = to_native(to_host(penalty.prox(to_host(vector), step)), vector).to(vector.dtype)
     else:
         new = penalty.prox(vector, step)
-    if not grouped:
-        has_zeros = not bool(new.all())
-    if len(parts) == 1:
-        return [new], has_zeros
     split = new.split([part.numel() for part in parts])
-    return [s.to(part.device) for s, part in zip(split, parts, strict=True)], has_zeros
+    return [s.to(part.device) for s, part in zip(split, parts, strict=True)], not bool(new.all())
 
 
 def _per_group(penalty: Any, count: int) -> list[Any]:

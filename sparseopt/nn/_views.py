@@ -36,9 +36,9 @@ class Elements:
         parameter = self.parameters[0].detach()
         parameter.copy_(new.reshape(parameter.shape))
 
-    def zeros(self, new: Any) -> list[Any]:
-        """For each parameter, where it is zero now."""
-        return [self.parameters[0].detach() == 0]
+    def alive(self, new: Any) -> list[Any]:
+        """For each parameter, where it is not zero now."""
+        return [self.parameters[0].detach() != 0]
 
 
 class Slices:
@@ -77,11 +77,11 @@ class Slices:
         for p, shape in zip(self.parameters, self._beside, strict=True):
             p.detach().mul_(scale.to(p.device).reshape(shape))
 
-    def zeros(self, scale: Any) -> list[Any]:
-        """For each parameter, what broadcasts to where it is zero now."""
-        zero = scale == 0
+    def alive(self, scale: Any) -> list[Any]:
+        """For each parameter, what broadcasts to where it is not zero now."""
+        alive = scale != 0
         return [
-            zero.to(p.device).reshape(shape)
+            alive.to(p.device).reshape(shape)
             for p, shape in zip(self.parameters, self._beside, strict=True)
         ]
 
@@ -109,9 +109,9 @@ class Labelled:
         changed = apply_scale(flat, scale.to(flat)[:, None], self.groups)
         parameter.copy_(changed.reshape(parameter.shape))
 
-    def zeros(self, scale: Any) -> list[Any]:
-        """Where the parameter is zero now."""
-        return [self.parameters[0].detach() == 0]
+    def alive(self, scale: Any) -> list[Any]:
+        """Where the parameter is not zero now."""
+        return [self.parameters[0].detach() != 0]
 
 
 def make_view(view: Any, parameters: tuple[Any, ...], name: str) -> Any:

@@ -108,8 +108,9 @@ def solve_alpha(
     norms = np.asarray(norms, np.float64)
     alphas = np.empty(norms.shape[1])
     shares = np.empty(norms.shape)
-    strength = np.ascontiguousarray(np.broadcast_to(np.asarray(strength, float), alphas.shape))
-    _shares(norms, weights, costs, float(budget), strength, alphas, shares)
+    strengths = np.empty(alphas.shape)
+    strengths[:] = strength
+    _shares(norms, weights, costs, float(budget), strengths, alphas, shares)
     return alphas, shares
 
 
@@ -183,7 +184,7 @@ class Envelope:
         strength = np.asarray(strength, np.float64)
         with np.errstate(invalid="ignore"):
             ridge = np.where(strength > 0, strength * self.weights[:, None], 0.0)
-        return np.broadcast_to(ridge, shares.shape)
+        return ridge if ridge.shape == shares.shape else np.broadcast_to(ridge, shares.shape)
 
 
 def group_envelope(

@@ -18,14 +18,14 @@ def scad_threshold(v, lam, gamma, step):  # type: ignore[no-untyped-def]
     """
     a = abs(v)
     short = step < gamma - 1.0
-    slope = where(short, 1.0 - step / (gamma - 1.0), 1.0)
+    steep = 1.0 / where(short, 1.0 - step / (gamma - 1.0), 1.0)
     jump = where(step < gamma + 1.0, 0.5 * (gamma + 1.0 + step), sqrt(step * (gamma + 1.0)))
     free = lam * where(short, gamma, jump)
     edge = where(short, lam * (1.0 + step), free)
     on_line = a > edge
     zero = 0.0 * a
     move = step * lam * where(on_line, gamma / (gamma - 1.0) + zero, 1.0)
-    return where(a > free, v, soft_threshold(v, move) / where(on_line, slope + zero, 1.0))
+    return where(a > free, v, soft_threshold(v, move) * where(on_line, steep + zero, 1.0))
 
 
 @formula
