@@ -294,12 +294,12 @@ def _decide(penalty: Any, parts: list[Any], step: float, grouped: bool) -> tuple
         norms = hosts[0] if len(hosts) == 1 else np.concatenate(hosts)
         kept = np.asarray(penalty.prox(norms, step), norms.dtype)
         scale = kept / np.where(norms > 0, norms, norms.dtype.type(1))
-        ends = np.cumsum([host.size for host in hosts[:-1]])
-        pieces = [scale] if len(hosts) == 1 else np.split(scale, ends)
-        natives = [
-            torch.from_numpy(s).to(part.device) for s, part in zip(pieces, parts, strict=True)
-        ]
-        return natives, not scale.all()
+        factors, start = [], 0
+        for part, host in zip(parts, hosts, strict=True):
+            piece = torch.from_numpy(scale[start : start + host.size])
+            factors.append(piece.to(part.device))
+            start += host.size
+        return factors, not scale.all()
     vector = parts[0]
     if len(parts) > 1:
         vector = torch.cat([part.to(vector.device, vector.dtype) for part in parts])

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._core._validate import parameter, positive
+from ._base import full
 from ._calculus import (
     Derived,
     array_of,
@@ -156,7 +157,7 @@ class Translate(Derived):
     @from_base("as_cvxpy")
     def as_cvxpy(self, x: Any) -> Any:
         """The penalty of a cvxpy expression ``x`` (extra ``cvx``)."""
-        return self.f.as_cvxpy(x - _full(self.shift, x))
+        return self.f.as_cvxpy(x - full(self.shift, x))
 
     def _away(self, x: Any) -> Any:
         x = array_of(x)
@@ -229,7 +230,7 @@ class Tilt(Derived):
         """The penalty of a cvxpy expression ``x`` (extra ``cvx``)."""
         import cvxpy as cp
 
-        return self.f.as_cvxpy(x) + cp.sum(cp.multiply(_full(self.slope, x), x))
+        return self.f.as_cvxpy(x) + cp.sum(cp.multiply(full(self.slope, x), x))
 
 
 class AddRidge(Derived):
@@ -386,9 +387,3 @@ class ScaleArgument(Derived):
     def as_cvxpy(self, x: Any) -> Any:
         """The penalty of a cvxpy expression ``x`` (extra ``cvx``)."""
         return self.f.as_cvxpy(self.scale * x)
-
-
-def _full(p: Any, x: Any) -> Any:
-    """A parameter per coordinate in the shape of a cvxpy expression."""
-    p = np.asarray(p)
-    return np.broadcast_to(p[:, None] if p.ndim == 1 and x.ndim == 2 else p, x.shape)
