@@ -36,7 +36,7 @@ x_train, x_test, y_train, y_test = map(torch.as_tensor, split)
 width = 256
 units = 2 * width
 k = units // 4
-epochs, sparse_epochs, batch = 60, 40, 128
+epochs, sparse_epochs, batch = 180, 120, 420
 
 
 def make_network(seed):
@@ -78,10 +78,10 @@ def accuracy(network):
 # group envelope of the weights.
 #
 # The prox of the envelope does not promise k groups at every step: that takes a strong penalty or
-# a long step. So its strength grows by 7 % per epoch, and after 40 epochs a hard projection cuts
+# a long step. So its strength grows by 1.5 % per epoch, and after 120 epochs a hard projection cuts
 # what is left above k, and says how many groups that were. The projection then stays on as the
 # operator of the last epochs, which train the survivors without shrinking them. The plain group
-# lasso runs to the end as it is.
+# lasso, tried at two levels, runs to the end as it is.
 
 
 def train(seed, penalty=None, budget=None, growth=1.0):
@@ -106,19 +106,20 @@ def train(seed, penalty=None, budget=None, growth=1.0):
     return scores, counts, cut
 
 
-envelope = penalties.GroupEnvelope(0.03, None, k)
+envelope = penalties.GroupEnvelope(0.05, None, k)
 runs = {
     "dense": [train(seed) for seed in range(3)],
-    "l2,1": [train(seed, penalties.L1(0.045)) for seed in range(3)],
-    "group envelope": [train(seed, envelope, k, growth=1.07) for seed in range(3)],
+    "l2,1, level 0.03": [train(0, penalties.L1(0.03))],
+    "l2,1, level 0.08": [train(0, penalties.L1(0.08))],
+    "group envelope": [train(seed, envelope, k, growth=1.015) for seed in range(3)],
 }
 
-print(f"{'':16}{'accuracy of 3 seeds, %':>26}{'live units':>20}{'cut at the end':>20}")
+print(f"{'':18}{'accuracy, %':>20}{'live units':>20}{'cut at the end':>20}")
 for name, results in runs.items():
     scores = "  ".join(f"{r[0][-1]:.1f}" for r in results)
     counts = "  ".join(str(r[1][-1]) for r in results)
     cuts = "  ".join(str(r[2]) for r in results) if name == "group envelope" else ""
-    print(f"{name:16}{scores:>26}{counts:>20}{cuts:>20}")
+    print(f"{name:18}{scores:>20}{counts:>20}{cuts:>20}")
 
 lost = [d[0][-1] - e[0][-1] for d, e in zip(runs["dense"], runs["group envelope"], strict=True)]
 print(f"points lost to the dense network: {np.mean(lost):.2f} on average, {max(lost):.2f} at most")
@@ -128,22 +129,23 @@ assert np.mean(lost) <= 1.0
 # %%
 # What the operator costs
 # -----------------------
-# The same training step with and without it, taking turns.
+# The same training step without and with it, in blocks of 25 steps that take turns.
 
 
-def step_times(penalty, rounds=300):
-    """Median seconds of a training step without and with the operator."""
+def step_times(penalty, blocks=12, size=25):
+    """Seconds of an undisturbed training step (lower quartile) without and with the operator."""
     network, optimizer, hidden = make_network(0)
     prox = nn.ProxStep(optimizer, penalty, params=hidden, view="filter", joint=True)
     chosen = torch.arange(batch)
-    seconds = {False: [], True: []}
-    for i in range(2 * rounds):
-        with_operator = i % 2 == 1
-        (prox.attach if with_operator else prox.detach)()
-        start = time.perf_counter()
-        one_step(network, optimizer, chosen)
-        seconds[with_operator].append(time.perf_counter() - start)
-    return np.median(seconds[False][20:]), np.median(seconds[True][20:])
+    seconds = {prox.detach: [], prox.attach: []}
+    for _ in range(blocks):
+        for switch, record in seconds.items():
+            switch()
+            for _ in range(size):
+                start = time.perf_counter()
+                one_step(network, optimizer, chosen)
+                record.append(time.perf_counter() - start)
+    return [np.quantile(record[size:], 0.25) for record in seconds.values()]
 
 
 plain, proximal = step_times(envelope)
@@ -155,28 +157,30 @@ print(
 # %%
 # Accuracy and size over the epochs
 # ---------------------------------
-# Thick lines are means over three seeds, thin ones the single runs. The envelope heads for the
-# number it was given and loses hardly any accuracy on the way.
+# Thick lines are means over three seeds (one for l2,1), thin ones the single runs. On such an easy
+# task every network stays accurate, but only the envelope is told the size it has to reach.
 
-colours = {"dense": "0.45", "l2,1": "tab:orange", "group envelope": "tab:blue"}
+colours = dict(zip(runs, ["0.45", "tab:orange", "tab:red", "tab:blue"], strict=True))
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for axes, part in ((left, 0), (right, 1)):
     for name, results in runs.items():
         curves = np.array([r[part] for r in results])
         time_axis = np.arange(1, epochs + 1)
-        axes.plot(time_axis, curves.T, color=colours[name], alpha=0.25, linewidth=0.8)
-        axes.plot(time_axis, curves.mean(axis=0), color=colours[name], linewidth=2.2, label=name)
+        axes.plot(time_axis, curves.T, color=colours[name], alpha=0.25, linewidth=0.7)
+        axes.plot(time_axis, curves.mean(axis=0), color=colours[name], linewidth=1.8, label=name)
     axes.axvline(sparse_epochs + 0.5, color="0.8", linewidth=1, zorder=0)
     axes.set_xlabel("epoch")
     axes.set_xlim(1, epochs)
     axes.spines[["top", "right"]].set_visible(False)
 left.set_ylabel("test accuracy, %")
-left.set_ylim(90, 100)
+left.set_ylim(90, 99)
 left.legend(frameon=False, loc="lower right")
 right.axhline(k, color="black", linestyle=":", linewidth=1.2)
-right.text(2, k, f"k = {k}", va="bottom")
+right.text(2, k - 6, f"k = {k}", va="top")
 right.set_ylabel("hidden units that are not zero")
 right.set_ylim(0, units * 1.05)
-right.text(sparse_epochs + 1, units * 0.85, "projection to k,\nno more shrinkage", color="0.4")
+right.text(
+    sparse_epochs + 2, units * 0.8, "envelope: projection\nto k, no more\nshrinkage", color="0.4"
+)
 figure.suptitle("Digits: 512 hidden units, a quarter of them wanted")
 plt.show()

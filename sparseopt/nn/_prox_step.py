@@ -12,6 +12,7 @@ from .._core import on_host, to_host, to_native
 from .._core._validate import positive
 from ..penalties import Penalty, RadialLift
 from ..penalties._calculus import penalty_like
+from ..prox._groups import factors
 from ._torch import torch_module
 from ._views import make_view
 
@@ -183,7 +184,8 @@ class ProxStep:
     def nonzeros(self) -> list[int]:
         """Number of nonzero coordinates of each entry of ``params``."""
         views = [view for block in self._blocks for view in block.views]
-        return [int((view.reduce() != 0).sum()) for view in views]
+        with torch_module().no_grad():
+            return [int((view.reduce() != 0).sum()) for view in views]
 
     def state_dict(self) -> dict[str, Any]:
         """What changes while training: ``strength`` and ``steps``."""
@@ -293,13 +295,14 @@ def _decide(penalty: Any, parts: list[Any], step: float, grouped: bool) -> tuple
         hosts = [part.cpu().numpy() for part in parts]
         norms = hosts[0] if len(hosts) == 1 else np.concatenate(hosts)
         kept = np.asarray(penalty.prox(norms, step), norms.dtype)
-        scale = kept / np.where(norms > 0, norms, norms.dtype.type(1))
-        factors, start = [], 0
+        scale = np.empty_like(norms)
+        has_zeros = factors(kept, norms, scale)
+        pieces, start = [], 0
         for part, host in zip(parts, hosts, strict=True):
             piece = torch.from_numpy(scale[start : start + host.size])
-            factors.append(piece.to(part.device))
+            pieces.append(piece.to(part.device))
             start += host.size
-        return factors, not scale.all()
+        return pieces, has_zeros
     vector = parts[0]
     if len(parts) > 1:
         vector = torch.cat([part.to(vector.device, vector.dtype) for part in parts])

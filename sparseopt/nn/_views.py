@@ -2,7 +2,7 @@
 
 A view reduces its parameters, on their own device, to one number per coordinate: the entries
 themselves, or the Euclidean norms of groups of entries. What is decided for these numbers it
-applies in place: new entries, or a factor for each group.
+applies in place: new entries, or a factor for each group. Both want ``torch.no_grad()`` around.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Elements:
 
     def reduce(self) -> Any:
         """The entries; a view where memory allows, in single precision if they are half."""
-        return wide(self.parameters[0].detach()).reshape(-1)
+        return wide(self.parameters[0]).detach().reshape(-1)
 
     def apply(self, new: Any) -> None:
         """Replace the entries."""
-        parameter = self.parameters[0].detach()
+        parameter = self.parameters[0]
         parameter.copy_(new.reshape(parameter.shape))
 
     def alive(self, new: Any) -> list[Any]:
         """For each parameter, where it is not zero now."""
-        return [self.parameters[0].detach() != 0]
+        return [self.parameters[0] != 0]
 
 
 class Slices:
@@ -66,24 +66,29 @@ class Slices:
         torch = torch_module()
         total: Any = None
         for p, others in zip(self.parameters, self._others, strict=True):
-            norm = p.detach()
             if others:
-                norm = torch.linalg.vector_norm(norm, dim=others, dtype=self._dtype)
-            total = norm if total is None else torch.hypot(total, norm.to(total))
-        return (total if self._others[0] else total.abs().to(self._dtype)).reshape(-1)
+                norm = torch.linalg.vector_norm(p, dim=others, dtype=self._dtype)
+            else:
+                norm = p.abs().to(self._dtype)
+            total = norm if total is None else torch.hypot(total, norm.to(total.device))
+        return total.reshape(-1)
 
     def apply(self, scale: Any) -> None:
         """Multiply every slice by its number."""
-        for p, shape in zip(self.parameters, self._beside, strict=True):
-            p.detach().mul_(scale.to(p.device).reshape(shape))
+        for p, factor in zip(self.parameters, self._spread(scale), strict=True):
+            p.mul_(factor)
 
     def alive(self, scale: Any) -> list[Any]:
         """For each parameter, what broadcasts to where it is not zero now."""
-        alive = scale != 0
-        return [
-            alive.to(p.device).reshape(shape)
-            for p, shape in zip(self.parameters, self._beside, strict=True)
-        ]
+        return self._spread(scale != 0)
+
+    def _spread(self, values: Any) -> list[Any]:
+        """For each parameter, a number per coordinate in a shape that broadcasts to its own."""
+        spread = []
+        for p, shape in zip(self.parameters, self._beside, strict=True):
+            near = values.to(p.device)
+            spread.append(near if len(shape) == 1 else near.reshape(shape))
+        return spread
 
 
 class Labelled:
@@ -98,20 +103,20 @@ class Labelled:
 
     def reduce(self) -> Any:
         """The norms."""
-        flat = wide(self.parameters[0].detach()).reshape(-1)
+        flat = wide(self.parameters[0]).detach().reshape(-1)
         norms = group_norms(to_host(flat) if on_host(flat) else flat, self.groups)[:, 0]
         return to_native(norms, flat).to(flat.dtype) if is_numpy(norms) else norms
 
     def apply(self, scale: Any) -> None:
         """Multiply every group by its number."""
-        parameter = self.parameters[0].detach()
-        flat = wide(parameter).reshape(-1)
+        parameter = self.parameters[0]
+        flat = wide(parameter).detach().reshape(-1)
         changed = apply_scale(flat, scale.to(flat)[:, None], self.groups)
         parameter.copy_(changed.reshape(parameter.shape))
 
     def alive(self, scale: Any) -> list[Any]:
         """Where the parameter is not zero now."""
-        return [self.parameters[0].detach() != 0]
+        return [self.parameters[0] != 0]
 
 
 def make_view(view: Any, parameters: tuple[Any, ...], name: str) -> Any:

@@ -15,8 +15,7 @@ from ..prox._project_affine import (
     project_hyperplane,
 )
 from ..prox._project_intersection import project_intersection
-from ..prox._vectors import as_array
-from ._base import Penalty, frozen
+from ._base import Penalty, as_vectors, frozen, require_dimension
 from ._indicator import Indicator, is_zero
 
 
@@ -166,7 +165,7 @@ class Affine(Indicator):
 
     def project(self, v: Any) -> Any:
         """The nearest solution, for every column."""
-        v = as_array(v)
+        v = as_vectors("v", v)
         n = self._system.A.shape[1]
         if v.ndim == 0 or v.shape[0] != n:
             raise ValueError(f"A must have {v.shape[:1]} columns beside x, got {n}")
@@ -242,6 +241,7 @@ class Intersection(Penalty):
     def value(self, x: Any) -> Any:
         """0 within the tolerance of every set and ``inf`` outside; per column of a batch."""
         x = np.asarray(x)
+        require_dimension("x", x)
         size = np.linalg.norm(x, axis=0)
         inside = np.ones(x.shape[1:], bool)
         for part in self.sets:
@@ -251,11 +251,11 @@ class Intersection(Penalty):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """Projection; the step has no effect."""
-        v = as_array(v)
+        v = as_vectors("v", v)
         if v.ndim < 2:
-            return project_intersection(self.sets, v, tol=self.tol, max_iter=self.max_iter)
+            return project_intersection(v, self.sets, tol=self.tol, max_iter=self.max_iter)
         return project_intersection(
-            self.sets, v, tol=self.tol / max(v.shape[1], 1) ** 0.5, max_iter=self.max_iter
+            v, self.sets, tol=self.tol / max(v.shape[1], 1) ** 0.5, max_iter=self.max_iter
         )
 
     def as_cvxpy(self, x: Any) -> Any:

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from .._core import accumulate, elementwise, is_numpy, to_native
+from .._core import accumulate, elementwise, is_numpy, to_host, to_native
 from .._core._validate import parameter, positive
+from ..prox._vectors import as_array
 
 
 @runtime_checkable
@@ -30,6 +31,13 @@ class Penalty:
     A 2-D ``x`` of shape (n, k) is a batch: k columns, each penalised by itself, and ``value`` and
     ``conjugate`` return one number per column.
 
+    Only ``value`` and ``prox`` are always there. ``conjugate``, ``dual_norm``, ``alpha_max``,
+    ``subdiff_distance`` and ``as_cvxpy`` exist where there is something exact to compute, and
+    ``hasattr`` tells: a penalty lacks one for which no closed form is known, whose answer would be
+    a set rather than numbers (the subdifferential of a penalty that couples its coordinates), or
+    that makes no sense for it (the dual norm of one that is no gauge, cvxpy for one that is not
+    convex). Rules that make penalties from penalties offer what follows from their parts.
+
     Attributes
     ----------
     is_convex : bool
@@ -37,8 +45,12 @@ class Penalty:
     is_separable : bool
         Whether it is a sum over single coordinates.
     is_homogeneous : bool
-        Whether f(t x) = t f(x) for t >= 0; its conjugate is then the indicator of
-        ``dual_norm(y) <= 1``.
+        Stated by convex gauges, f(t x) = t f(x) for t >= 0, that know the dual one: their
+        conjugate is the indicator of ``dual_norm(y) <= 1``. False promises nothing: cones,
+        for instance, or gauges without a ``dual_norm``, may not state it.
+    zero_at_alpha_max : bool
+        Whether ``alpha_max``, where there is one, is about zero being stationary; False where it
+        is about another point that costs nothing, such as a constant.
     weak_convexity : float
         The smallest rho for which f + rho/2 ||.||^2 is convex; ``inf`` if there is none.
     """
@@ -46,6 +58,7 @@ class Penalty:
     is_convex: bool = False
     is_separable: bool = False
     is_homogeneous: bool = False
+    zero_at_alpha_max: bool = True
     __array_ufunc__: ClassVar[None] = None  # lets NumPy leave ``np.float64(2) * f`` to `__rmul__`
 
     @property
@@ -178,6 +191,27 @@ def inside_unit_ball(dual_norm: Any, y: Any) -> Any:
     dtype = getattr(y, "dtype", None)
     eps = np.finfo(dtype).eps if isinstance(dtype, np.dtype) and dtype.kind in "fc" else 2.0**-52
     return np.where(np.asarray(dual_norm) <= 1.0 + 64 * eps, 0.0, np.inf)[()]
+
+
+def require_dimension(name: str, x: Any) -> None:
+    """Refuse a number where a vector is needed; separable penalties take numbers as well."""
+    if np.ndim(x) == 0:
+        raise ValueError(f"{name} must have at least 1 dimension, got a number")
+
+
+def as_vectors(name: str, x: Any) -> Any:
+    """``x`` as a floating-point array of its own library, with at least one dimension."""
+    require_dimension(name, x)
+    return as_array(x)
+
+
+def steepest_bend(level: Any, bend: Any) -> float:
+    """The largest ``bend`` among coordinates that are penalised, as a weak-convexity constant.
+
+    Those with level 0 are free and those with level ``inf`` are fixed to zero: both are convex.
+    """
+    level = np.asarray(to_host(level))
+    return float(np.max(np.where((level > 0.0) & (level < np.inf), bend, 0.0), initial=0.0))
 
 
 def quotient(size: Any, level: Any) -> Any:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .._core import total
+from .._core import to_host, total
 from .._core._validate import real_input
 from ..prox._project_box import bounds, box_left, box_right, box_value, clip
 from ._base import beside, frozen, full
+from ._indicator import rounding, zero_or_infinite
 from ._sided import Sided
 
 
@@ -18,6 +19,9 @@ class Box(Sided):
 
     .. math:: f(x) = 0 \text{ if } l_i \le x_i \le u_i \text{ for all } i, \ \infty
         \text{ otherwise}, \qquad f^*(y) = \sum_i \max(l_i y_i, u_i y_i)
+
+    As for all sets, a bound counts as met up to rounding: ``64 sqrt(n)`` units in the last place of
+    the largest entry of ``x``.
 
     Parameters
     ----------
@@ -62,6 +66,22 @@ class Box(Sided):
         """Both bounds; the step has no effect."""
         return self.value_parameters(v)
 
+    def value(self, x: Any) -> Any:
+        """0 inside, up to rounding, and ``inf`` outside; per column of a batch."""
+        x = _on_host(real_input("x", x))
+        nearest = self.prox(x)
+        with np.errstate(invalid="ignore"):
+            inside = (x == nearest) | (np.abs(x - nearest) <= _slack(x))
+        return zero_or_infinite(np.all(inside, axis=0) if x.ndim else inside)
+
+    def slopes(self, x: Any) -> tuple[Any, Any]:
+        """The ends of the subdifferential at ``x``, or at the bound that it meets by rounding."""
+        x = _on_host(real_input("x", x))
+        with np.errstate(invalid="ignore"):
+            for bound in self.value_parameters(x):
+                x = np.where(np.abs(x - bound) <= _slack(x), bound, x)
+        return super().slopes(x)
+
     def conjugate(self, y: Any) -> Any:
         """``max(lower y, upper y)``, per column of a batch."""
         y = np.asarray(real_input("y", y), float)
@@ -77,3 +97,14 @@ class Box(Sided):
         above = cp.multiply(np.isfinite(low), x) >= np.where(np.isfinite(low), low, 0.0)
         below = cp.multiply(np.isfinite(high), x) <= np.where(np.isfinite(high), high, 0.0)
         return cp.transforms.indicator([above, below])
+
+
+def _on_host(x: Any) -> Any:
+    x = np.asarray(to_host(x))
+    return x if x.dtype.kind == "f" and x.dtype != np.float16 else x.astype(np.float64)
+
+
+def _slack(x: Any) -> Any:
+    """What rounding may move an entry by; nothing beside an infinite one."""
+    slack = rounding(x, (0,) if x.ndim else ())
+    return np.where(np.isfinite(slack), slack, 0.0)

@@ -68,6 +68,11 @@ class Derived(Penalty):
         """Where homogeneous: whether every dual vector can be scaled to feasibility."""
         return bool(getattr(self.f, "is_norm", True))
 
+    @property
+    def zero_at_alpha_max(self) -> bool:  # type: ignore[override]
+        """Whether ``alpha_max`` is about zero being stationary, as that of ``f``."""
+        return bool(getattr(self.f, "zero_at_alpha_max", True))
+
     def __repr__(self) -> str:
         shown = []
         for name in self._shown:

@@ -84,7 +84,7 @@ class Scale(Derived):
 
     @from_base("alpha_max")
     def alpha_max(self, gradient: Any) -> Any:
-        """The smallest multiple of the penalty for which zero is stationary."""
+        """The smallest multiple for which zero (or what ``f`` means instead) is stationary."""
         return self.f.alpha_max(gradient) / self.factor
 
     @from_base("subdiff_distance")
@@ -241,7 +241,8 @@ class AddRidge(Derived):
         \operatorname{prox}_{s f / (1 + s\mu)}\bigl(v / (1 + s\mu)\bigr)
 
     The sum is convex as soon as :math:`\mu` reaches the weak-convexity constant of ``f``. Its
-    conjugate is then finite everywhere and is found from the prox.
+    conjugate is then finite everywhere and is found from the prox. There is no ``alpha_max`` where
+    that of ``f`` is about another point than zero (``f.zero_at_alpha_max`` is False).
 
     Parameters
     ----------
@@ -295,7 +296,8 @@ class AddRidge(Derived):
         x = self.f.prox(y / self.mu, 1.0 / self.mu)
         return plus(-self.f.value(x), inner(y, x) - 0.5 * self.mu * square_sum(x))
 
-    @from_base("alpha_max")
+    # A ridge is flat at zero, but not at the constants that TV1D, for one, means.
+    @offered(lambda self: hasattr(self.f, "alpha_max") and self.zero_at_alpha_max)
     def alpha_max(self, gradient: Any) -> Any:
         """The smallest multiple of the penalty for which zero is stationary."""
         return self.f.alpha_max(gradient)
@@ -374,7 +376,7 @@ class ScaleArgument(Derived):
 
     @from_base("alpha_max")
     def alpha_max(self, gradient: Any) -> Any:
-        """The smallest multiple of the penalty for which zero is stationary."""
+        """The smallest multiple for which zero (or what ``f`` means instead) is stationary."""
         return self.f.alpha_max(array_of(gradient) / self.scale)
 
     @from_base("subdiff_distance")

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._core import Products, as_groups, is_numpy, namespace, to_host, to_native
 from .._core._validate import positive
+from ._base import require_dimension
 from ._calculus import (
     Derived,
     array_of,
@@ -32,6 +33,8 @@ class Precompose(Derived):
 
     With a square ``Q`` also :math:`g^*(y) = f^*(Q y / \nu)`; conjugate, dual norm, ``alpha_max``
     and ``subdiff_distance`` (one number per coordinate of ``Q x``) are offered for that case only.
+    In all but the prox, entries of ``Q x`` that are zero up to rounding, ``64 sqrt(n)`` units in
+    the last place of the largest one, count as zero.
 
     Parameters
     ----------
@@ -87,34 +90,37 @@ class Precompose(Derived):
 
     def value(self, x: Any) -> Any:
         """``f(Q x)``."""
-        return self.f.value(self._apply(x))
+        return self.f.value(self._coordinates(x))
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``v + Q^H (prox(f, Q v, nu step) - Q v) / nu``."""
         v = array_of(v)
         z = self._apply(v)
-        change = self.f.prox(z, self.nu * step_beside(step, v)) - z
+        p = self.f.prox(z, self.nu * step_beside(step, v))
+        if self.Q.shape[0] == self.Q.shape[1]:  # Q^H z / nu is v: its rounding need not enter
+            return self._apply(p, adjoint=True) / self.nu
+        change = p - z
         return v + self._apply(change, adjoint=True) / self.nu
 
     @_square("conjugate")
     def conjugate(self, y: Any) -> Any:
         """``f*(Q y / nu)``."""
-        return self.f.conjugate(self._apply(y) / self.nu)
+        return self.f.conjugate(self._coordinates(y) / self.nu)
 
     @_square("dual_norm")
     def dual_norm(self, y: Any) -> Any:
         """Dual norm of ``f`` at ``Q y / nu``."""
-        return self.f.dual_norm(self._apply(y) / self.nu)
+        return self.f.dual_norm(self._coordinates(y) / self.nu)
 
     @_square("alpha_max")
     def alpha_max(self, gradient: Any) -> Any:
-        """The smallest multiple of the penalty for which zero is stationary."""
-        return self.f.alpha_max(self._apply(gradient) / self.nu)
+        """The smallest multiple for which zero (or what ``f`` means instead) is stationary."""
+        return self.f.alpha_max(self._coordinates(gradient) / self.nu)
 
     @_square("subdiff_distance")
     def subdiff_distance(self, x: Any, gradient: Any) -> Any:
         """Distance of ``-gradient`` from the subdifferential, per coordinate of ``Q x``."""
-        away = self.f.subdiff_distance(self._apply(x), self._apply(gradient) / self.nu)
+        away = self.f.subdiff_distance(self._coordinates(x), self._apply(gradient) / self.nu)
         return np.sqrt(self.nu) * away
 
     @offered(lambda self: hasattr(self.f, "as_cvxpy"))
@@ -122,8 +128,20 @@ class Precompose(Derived):
         """The penalty of a cvxpy expression ``x`` (extra ``cvx``)."""
         return self.f.as_cvxpy(self._products.forward(np.eye(self.Q.shape[1])) @ x)
 
+    def _coordinates(self, x: Any) -> Any:
+        """``Q x`` with zero for what is zero up to rounding, per column of a batch."""
+        z = self._apply(x)
+        if not z.shape[0]:
+            return z
+        xp = namespace(z)
+        size = abs(z)
+        peak = xp.max(size, axis=0, keepdims=True)
+        slack = 64 * self.Q.shape[1] ** 0.5 * float(xp.finfo(z.dtype).eps)
+        return xp.where(size > slack * peak, z, xp.zeros_like(z))
+
     def _apply(self, x: Any, adjoint: bool = False) -> Any:
         """``Q x`` or ``Q^H x`` in the library and precision of ``x``."""
+        require_dimension("x", x)
         x = array_of(x)
         if is_numpy(x):
             product = self._products.adjoint(x) if adjoint else self._products.forward(x)
@@ -201,6 +219,11 @@ class SeparableSum(Derived):
         return max((weak_convexity(f) for f in self.penalties), default=0.0)
 
     @property
+    def zero_at_alpha_max(self) -> bool:  # type: ignore[override]
+        """Whether ``alpha_max`` of every block is about zero being stationary."""
+        return all(getattr(f, "zero_at_alpha_max", True) for f in self.penalties)
+
+    @property
     def is_norm(self) -> bool:
         """Whether each block's is one."""
         return all(getattr(f, "is_norm", True) for f in self.penalties)
@@ -228,7 +251,7 @@ class SeparableSum(Derived):
 
     @offered(lambda self: self._every("alpha_max"))
     def alpha_max(self, gradient: Any) -> Any:
-        """The smallest multiple of the penalty for which zero is stationary."""
+        """The smallest multiple for which zero (or what a block means instead) is stationary."""
         return _largest([f.alpha_max(b) for f, b in self._pairs(array_of(gradient))])
 
     @offered(lambda self: self.is_separable and self._every("subdiff_distance"))
@@ -251,6 +274,7 @@ class SeparableSum(Derived):
         return all(hasattr(f, method) for f in self.penalties)
 
     def _pairs(self, x: Any) -> list[tuple[Any, Any]]:
+        require_dimension("x", x)
         as_groups(self.groups, x.shape[0])
         members = [m if is_numpy(x) else to_native(m, x) for m in self._members]
         return [(f, x[m]) for f, m in zip(self.penalties, members, strict=True)]

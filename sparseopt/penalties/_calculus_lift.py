@@ -11,6 +11,7 @@ from .._core import as_groups, is_numpy, namespace, on_host, to_host, to_native
 from .._core._validate import real_input
 from ..prox._groups import group_norms, lift_to_groups
 from ..prox._spectral import lift_to_spectrum
+from ._base import require_dimension
 from ._calculus import Absolute, array_of, from_base, offered
 from ._spectral import spectrum
 
@@ -217,6 +218,8 @@ class RadialLift(Absolute):
         return norms if x.ndim > 1 else norms[:, 0]
 
     def _test_for(self, x: Any) -> None:
+        if self.groups is not None:
+            require_dimension("x", x)
         count = x.shape[0] if self.groups is None else self.groups.count
         self._test((count, *x.shape[1:]))
 

@@ -12,7 +12,7 @@ from ..prox._etp import etp_root, etp_slope, etp_value
 from ..prox._geman import geman_root, geman_slope, geman_value
 from ..prox._log_sum import log_sum_parameters, log_sum_root, log_sum_slope, log_sum_value
 from ..prox._scad import scad_slope, scad_threshold, scad_value
-from ._base import Separable, beside, frozen
+from ._base import Separable, beside, frozen, steepest_bend
 
 
 class SCAD(Separable):
@@ -62,8 +62,7 @@ class SCAD(Separable):
     @property
     def weak_convexity(self) -> float:
         """``1 / (gamma - 1)``, the largest of the coordinates that are penalised."""
-        bends = np.where(np.asarray(self.lam) > 0.0, 1.0 / (np.asarray(self.gamma) - 1.0), 0.0)
-        return float(np.max(bends, initial=0.0))
+        return steepest_bend(self.lam, 1.0 / (np.asarray(self.gamma) - 1.0))
 
     def value_parameters(self, x: Any) -> tuple[Any, ...]:
         """Level and concavity."""
@@ -114,6 +113,11 @@ class CappedL1(Separable):
     def __init__(self, lam: Any, threshold: Any) -> None:
         self.lam = frozen("lam", lam)
         self.threshold = frozen("threshold", threshold, strict=True)
+
+    @property
+    def weak_convexity(self) -> float:
+        """``inf``, unless no coordinate has both a level, > 0 and finite, and a cap: then 0."""
+        return steepest_bend(self.lam, np.where(np.isinf(self.threshold), 0.0, np.inf))
 
     def value_parameters(self, x: Any) -> tuple[Any, ...]:
         """Level and threshold."""

@@ -9,7 +9,7 @@ import numpy as np
 from .._core import is_numpy, namespace
 from ..prox._project_cones import project_psd, project_second_order_cone
 from ..prox._project_l1 import project_l1_epigraph
-from ..prox._vectors import as_array
+from ._base import as_vectors
 from ._indicator import Indicator, is_zero, zero_or_infinite
 
 
@@ -21,8 +21,8 @@ class _Epigraph(Indicator):
 
     def project(self, v: Any) -> Any:
         """The nearest point of the cone, for every column."""
-        v = as_array(v)
-        if v.ndim == 0 or v.shape[0] == 0:
+        v = as_vectors("v", v)
+        if v.shape[0] == 0:
             raise ValueError(f"x must have at least one entry, got shape {tuple(v.shape)}")
         x, t = type(self)._projection(v[:-1], v[-1], axis=0)
         if is_numpy(v):

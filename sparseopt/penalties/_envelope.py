@@ -12,8 +12,7 @@ from .._core._validate import integer, positive
 from ..prox._group_envelope import Envelope, envelope_value, in_precision, scale_by_envelope
 from ..prox._group_lifts import finite_level
 from ..prox._groups import apply_scale, group_norms
-from ..prox._vectors import as_array
-from ._base import Penalty, frozen, quotient
+from ._base import Penalty, as_vectors, frozen, quotient
 
 Array = np.ndarray[Any, Any]
 
@@ -62,7 +61,7 @@ class Enveloped(Penalty):
         return {name: value for name, value in vars(self).items() if name != "_last"}
 
     def _norms(self, x: Any) -> tuple[Any, Any, Envelope]:
-        x = as_array(x)
+        x = as_vectors("x", x)
         envelope = self._envelope(x.shape[0])
         return x, group_norms(x, envelope.groups), envelope
 
@@ -163,12 +162,12 @@ class GroupEnvelope(Enveloped):
     def value(self, x: Any) -> Any:
         """``lam * GS_k(x)``, per column of a batch."""
         if self.lam == 0:
-            return 0.0 * total(abs(as_array(x)))
+            return 0.0 * total(abs(as_vectors("x", x)))
         return self.lam * self._half_square(x)
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
-        v = as_array(v)
+        v = as_vectors("v", v)
         return scale_by_envelope(v, self._envelope(v.shape[0]), self.lam * step)
 
     def conjugate(self, y: Any) -> Any:

@@ -14,7 +14,7 @@ from ..prox._log_sum import log_sum_parameters, log_sum_root, log_sum_slope, log
 from ..prox._lq import exponent, lq_formula, lq_slope, lq_value
 from ..prox._mcp import firm_threshold, mcp_slope, mcp_value
 from ..prox._scad import scad_slope, scad_threshold, scad_value
-from ._base import frozen
+from ._base import frozen, require_dimension, steepest_bend
 from ._radial import RadialGroups, outer, row
 
 
@@ -69,12 +69,18 @@ class GroupLq(_Lifted):
         super().__init__(lam, groups, weights)
         self.q = exponent(q)
 
+    @property
+    def weak_convexity(self) -> float:
+        """``inf``, unless no group is penalised or ``q`` is 1: then 0."""
+        return steepest_bend(self._levels(), np.inf if self.q < 1.0 else 0.0)
+
     def value_parameters(self) -> tuple[Any, ...]:
         """The level of each group, and the exponent."""
         return (self._levels(), self.q)
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
+        require_dimension("v", v)
         v = v if hasattr(v, "ndim") else np.asarray(v, float)
         kernel, parameters = lq_formula(outer(self._levels(), step), self.q)
         return scale_groups(kernel, v, parameters, self._for(v))
@@ -129,8 +135,8 @@ class GroupMCP(_Lifted):
 
     @property
     def weak_convexity(self) -> float:
-        """``1 / gamma``."""
-        return 1.0 / self.gamma
+        """``1 / gamma``; 0 if no group is penalised."""
+        return steepest_bend(self._levels(), 1.0 / self.gamma)
 
     def value_parameters(self) -> tuple[Any, ...]:
         """The level of each group, and the concavity."""
@@ -189,8 +195,8 @@ class GroupSCAD(_Lifted):
 
     @property
     def weak_convexity(self) -> float:
-        """``1 / (gamma - 1)``."""
-        return 1.0 / (self.gamma - 1.0)
+        """``1 / (gamma - 1)``; 0 if no group is penalised."""
+        return steepest_bend(self._levels(), 1.0 / (self.gamma - 1.0))
 
     def prox_parameters(self, step: Any) -> tuple[Any, ...]:
         """The level of each group, the concavity and the step."""

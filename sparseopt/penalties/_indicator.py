@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._core import to_host
-from ._base import Penalty
+from ._base import Penalty, require_dimension
 
 
 class Indicator(Penalty):
@@ -24,6 +24,7 @@ class Indicator(Penalty):
 
     def value(self, x: Any) -> Any:
         """0 inside, up to rounding, and ``inf`` outside; per column of a batch."""
+        require_dimension("x", x)
         x = np.asarray(to_host(x))
         if x.dtype.kind not in "fc" or x.dtype == np.float16:
             x = x.astype(np.float64)
@@ -31,13 +32,19 @@ class Indicator(Penalty):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """Projection; the step has no effect."""
+        require_dimension("v", v)
         return self.project(v if hasattr(v, "ndim") else np.asarray(v))
 
     def _is_near(self, x: Any, nearest: Any, axes: tuple[int, ...] = (0,)) -> Any:
-        count = max(int(np.prod([x.shape[a] for a in axes])), 1)
         away = np.max(np.abs(x - nearest), axis=axes, initial=0.0)
-        size = np.max(np.abs(x), axis=axes, initial=0.0)
-        return away <= 64 * np.sqrt(count) * np.finfo(x.dtype).eps * size
+        return away <= np.squeeze(rounding(x, axes), axes)
+
+
+def rounding(x: Any, axes: tuple[int, ...] = (0,)) -> Any:
+    """``64 sqrt(n)`` units in the last place of the largest entry over the axes, which stay."""
+    count = max(int(np.prod([x.shape[a] for a in axes])), 1)
+    size = np.max(np.abs(x), axis=axes, initial=0.0, keepdims=True)
+    return 64 * np.sqrt(count) * np.finfo(x.dtype).eps * size
 
 
 def is_zero(part: Any, whole: Any, axes: Any = 0) -> Any:

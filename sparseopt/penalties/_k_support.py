@@ -12,8 +12,7 @@ from ..prox._group_envelope import scale_by_envelope
 from ..prox._group_lifts import finite_level
 from ..prox._k_support import k_support_scale, top_k_squared_scale
 from ..prox._project_top_k import top_k_mask
-from ..prox._vectors import as_array
-from ._base import Gauge, quotient
+from ._base import Gauge, as_vectors, quotient
 from ._envelope import Enveloped, GroupEnvelope
 
 
@@ -60,7 +59,7 @@ class KSupport(Gauge, Enveloped):
 
     def value(self, x: Any) -> Any:
         """``lam * sqrt(2 S_k(x))``, per column of a batch."""
-        x = as_array(x)
+        x = as_vectors("x", x)
         xp = namespace(x)
         sizes = to_host(x)
         peak = float(np.max(np.abs(sizes), initial=0.0))
@@ -75,7 +74,7 @@ class KSupport(Gauge, Enveloped):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
-        v = as_array(v)
+        v = as_vectors("v", v)
         envelope = self._envelope(v.shape[0])
         return scale_by_envelope(v, envelope, self.lam * step, scale=k_support_scale)
 
@@ -157,7 +156,7 @@ class TopKSquared(Enveloped):
 
     def value(self, x: Any) -> Any:
         """Half of ``lam`` times the sum of the k largest squares, per column of a batch."""
-        x = as_array(x)
+        x = as_vectors("x", x)
         if is_numpy(x):
             value = self.lam * self._dual_half_square(x)
             return value if np.ndim(value) else float(value)
@@ -169,7 +168,7 @@ class TopKSquared(Enveloped):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
-        v = as_array(v)
+        v = as_vectors("v", v)
         envelope = self._envelope(v.shape[0])
         return scale_by_envelope(v, envelope, self.lam * step, scale=top_k_squared_scale)
 

@@ -95,7 +95,7 @@ class ElasticNet(Separable, Penalty):
     Parameters
     ----------
     lam : float or array_like, shape (n,)
-        Level of the l1 norm, >= 0.
+        Level of the l1 norm, >= 0; an entry ``inf`` forces its coordinate to zero.
     mu : float
         Level of the ridge, > 0 (use `L1` for 0).
 
@@ -126,7 +126,7 @@ class ElasticNet(Separable, Penalty):
     prox_formula = shrink_and_threshold
 
     def __init__(self, lam: Any, mu: Any) -> None:
-        self.lam = frozen("lam", lam, finite=True)
+        self.lam = frozen("lam", lam)
         self.mu = frozen("mu", mu, strict=True, finite=True)
 
     def value_parameters(self, x: Any) -> tuple[Any, ...]:

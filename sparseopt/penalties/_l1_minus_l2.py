@@ -11,8 +11,8 @@ from ..prox._group_l2 import single
 from ..prox._groups import group_norms
 from ..prox._l1 import l1_value, soft_threshold
 from ..prox._l1_minus_l2 import difference_prox, share
-from ..prox._vectors import as_array, one_group
-from ._base import Penalty, quotient
+from ..prox._vectors import one_group
+from ._base import Penalty, as_vectors, quotient, steepest_bend
 
 
 class L1MinusL2(Penalty):
@@ -56,9 +56,14 @@ class L1MinusL2(Penalty):
             raise ValueError(f"lam must be finite, got {self.lam}")
         self.alpha = share("alpha", alpha)
 
+    @property
+    def weak_convexity(self) -> float:
+        """``inf``, unless ``lam`` or ``alpha`` is 0: then 0."""
+        return steepest_bend(self.lam, np.inf if self.alpha > 0.0 else 0.0)
+
     def value(self, x: Any) -> Any:
         """``lam * (||x||_1 - alpha ||x||_2)``, per column of a batch."""
-        x = as_array(x)
+        x = as_vectors("x", x)
         norm = group_norms(x, one_group(x.shape[0]))[0]
         norm = norm if x.ndim > 1 else norm[0]
         value = accumulate(l1_value, x, (self.lam,)) - self.lam * self.alpha * norm
@@ -66,7 +71,7 @@ class L1MinusL2(Penalty):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
-        return difference_prox(as_array(v), step * self.lam, self.alpha, 0)
+        return difference_prox(as_vectors("v", v), step * self.lam, self.alpha, 0)
 
     def alpha_max(self, gradient: Any) -> Any:
         """The smallest multiple of the penalty for which zero is stationary."""

@@ -12,8 +12,7 @@ from .._core._validate import positive
 from ..prox._group_l2 import group_levels, single
 from ..prox._latent_group import latent_columns, latent_parts, overlapping
 from ..prox._tree_groups import overlap_weights
-from ..prox._vectors import as_array
-from ._base import Gauge, frozen
+from ._base import Gauge, as_vectors, frozen, require_dimension
 from ._group_l2 import GroupL2
 from ._radial import outer
 
@@ -96,6 +95,7 @@ class LatentGroup(Gauge):
 
     def value(self, x: Any) -> Any:
         """The least sum over all decompositions, per column of a batch."""
+        require_dimension("x", x)
         x = np.asarray(to_host(x))
         self._check(x)
         if x.ndim == 1:
@@ -104,7 +104,7 @@ class LatentGroup(Gauge):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``; without a gradient for other libraries."""
-        v = as_array(v)
+        v = as_vectors("v", v)
         host = to_host(v)
         self._check(host)
         columns = host.reshape(host.shape[0], 1) if host.ndim == 1 else host

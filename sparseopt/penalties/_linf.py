@@ -11,8 +11,8 @@ from ..prox._group_l2 import group_levels, group_weights, single
 from ..prox._l1 import l1_value
 from ..prox._linf import clip_groups, segments
 from ..prox._project_simplex import simplex_threshold
-from ..prox._vectors import as_array, one_group
-from ._base import Gauge, beside, frozen, quotient
+from ..prox._vectors import one_group
+from ._base import Gauge, as_vectors, beside, frozen, quotient
 from ._radial import outer
 
 
@@ -98,7 +98,7 @@ class GroupLInf(Gauge):
 
     def value(self, x: Any) -> Any:
         """``lam * sum(w_g max |x_g|)``, per column of a batch."""
-        x = as_array(x)
+        x = as_vectors("x", x)
         groups = self._for(x)
         columns = x.reshape(x.shape[0], 1) if x.ndim == 1 else x
         sizes = np.abs(to_host(columns))
@@ -110,7 +110,7 @@ class GroupLInf(Gauge):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
-        v = as_array(v)
+        v = as_vectors("v", v)
         radii = outer(self._levels(), step)
         columns = v.reshape(v.shape[0], 1) if v.ndim == 1 else v
         return clip_groups(columns, radii, self._for(v)).reshape(v.shape)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from .._core import elementwise
 from ..prox._l0 import hard_threshold, l0_slope, l0_threshold, l0_value
 from ..prox._lq import exponent, lq_formula, lq_slope, lq_value
 from ..prox._mcp import firm_threshold, mcp_slope, mcp_value
-from ._base import Separable, beside, frozen
+from ._base import Separable, beside, frozen, steepest_bend
 
 
 class L0(Separable):
@@ -46,6 +45,11 @@ class L0(Separable):
 
     def __init__(self, lam: Any) -> None:
         self.lam = frozen("lam", lam)
+
+    @property
+    def weak_convexity(self) -> float:
+        """``inf``, unless no coordinate has a finite price: then 0."""
+        return steepest_bend(self.lam, np.inf)
 
     def value_parameters(self, x: Any) -> tuple[Any, ...]:
         """The price."""
@@ -90,6 +94,11 @@ class Lq(Separable):
     def __init__(self, lam: Any, q: float) -> None:
         self.lam = frozen("lam", lam, finite=True)
         self.q = exponent(q)
+
+    @property
+    def weak_convexity(self) -> float:
+        """``inf``, unless no coordinate is penalised or ``q`` is 1: then 0."""
+        return steepest_bend(self.lam, np.inf if self.q < 1.0 else 0.0)
 
     def value_parameters(self, x: Any) -> tuple[Any, ...]:
         """Level and exponent."""
@@ -146,8 +155,8 @@ class MCP(Separable):
 
     @property
     def weak_convexity(self) -> float:
-        """``1 / gamma``."""
-        return float(1.0 / np.min(self.gamma, initial=math.inf))
+        """``1 / gamma``, the largest of the coordinates that are penalised."""
+        return steepest_bend(self.lam, 1.0 / np.asarray(self.gamma))
 
     def value_parameters(self, x: Any) -> tuple[Any, ...]:
         """Level and concavity."""

@@ -12,7 +12,7 @@ from ..prox._group_l2 import group_levels, single
 from ..prox._groups import group_norms, scale_groups
 from ..prox._l1 import l1_slope, l1_value, soft_threshold
 from ..prox._vectors import one_group
-from ._base import Gauge, Separable, beside, frozen, quotient
+from ._base import Gauge, Separable, beside, frozen, quotient, require_dimension
 from ._radial import RadialGroups
 
 
@@ -179,11 +179,13 @@ class L21(Gauge):
 
     def value(self, x: Any) -> Any:
         """``lam * sum(w_i ||x_i||)``: one number."""
+        require_dimension("x", x)
         norms = _row_norms(x if hasattr(x, "ndim") else np.asarray(x, float))
         return accumulate(l1_value, norms, (beside(self._levels(), norms),))
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``; one step for all columns."""
+        require_dimension("v", v)
         v = v if hasattr(v, "ndim") else np.asarray(v, float)
         threshold = step * beside(self._levels(), v)
         if v.ndim == 1:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._core import Groups, accumulate, as_groups, elementwise
 from ..prox._groups import group_norms, scale_groups
-from ._base import Penalty, beside, quotient
+from ._base import Penalty, beside, quotient, require_dimension
 
 
 class RadialGroups(Penalty):
@@ -33,6 +33,7 @@ class RadialGroups(Penalty):
 
     def value(self, x: Any) -> Any:
         """Penalty at ``x``: one number, or one per column."""
+        require_dimension("x", x)
         x = x if hasattr(x, "ndim") else np.asarray(x, float)
         norms = group_norms(x, self._for(x))
         norms = norms if x.ndim > 1 else norms[:, 0]
@@ -41,6 +42,7 @@ class RadialGroups(Penalty):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
+        require_dimension("v", v)
         v = v if hasattr(v, "ndim") else np.asarray(v, float)
         return scale_groups(self.prox_formula, v, self.prox_parameters(row(step)), self._for(v))
 

@@ -9,7 +9,7 @@ import numpy as np
 from .._core._validate import integer, positive
 from ..prox._project_simplex import project_simplex
 from ..prox._project_top_k import project_top_k
-from ._base import Penalty
+from ._base import Penalty, require_dimension
 
 
 class Simplex(Penalty):
@@ -46,15 +46,17 @@ class Simplex(Penalty):
 
     def value(self, x: Any) -> Any:
         """0 inside, up to rounding, and ``inf`` outside; per column of a batch."""
+        require_dimension("x", x)
         x = np.asarray(x)
         eps = float(np.finfo(np.result_type(x, np.float32)).eps)
         slack = self.radius * min(64 * eps * np.sqrt(x.shape[0]), 1e-3)
         excess = np.sum(x, axis=0, dtype=np.float64) - self.radius
-        inside = (np.min(x, axis=0, initial=0.0) >= 0) & (abs(excess) <= slack)
+        inside = (np.min(x, axis=0, initial=0.0) >= -slack) & (abs(excess) <= slack)
         return np.where(inside, 0.0, np.inf)[()]
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """Projection; the step has no effect."""
+        require_dimension("v", v)
         return project_simplex(v, self.radius, axis=0)
 
     def conjugate(self, y: Any) -> Any:
@@ -101,8 +103,10 @@ class KSparse(Penalty):
 
     def value(self, x: Any) -> Any:
         """0 with at most ``k`` non-zeros, ``inf`` with more; per column of a batch."""
+        require_dimension("x", x)
         return np.where(np.count_nonzero(x, axis=0) <= self.k, 0.0, np.inf)[()]
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """Projection; the step has no effect."""
+        require_dimension("v", v)
         return project_top_k(v, min(self.k, np.shape(v)[0]), axis=0)

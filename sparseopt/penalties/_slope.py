@@ -11,8 +11,7 @@ from .._core._validate import integer, parameter
 from ..prox._group_l2 import single
 from ..prox._pava import pool_adjacent
 from ..prox._slope import largest_levels, nonincreasing, sorted_prox
-from ..prox._vectors import as_array
-from ._base import Gauge, frozen, quotient
+from ._base import Gauge, as_vectors, frozen, quotient
 from ._linf import against, tied
 
 
@@ -49,7 +48,7 @@ class _Sorted(Gauge):
 
     def value(self, x: Any) -> Any:
         """Sum of levels times sorted moduli, per column of a batch."""
-        x = as_array(x)
+        x = as_vectors("x", x)
         xp = namespace(x)
         rising = xp.sort(xp.abs(x), axis=0)
         levels = self._levels(x.shape[0])[::-1].copy()
@@ -59,7 +58,7 @@ class _Sorted(Gauge):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
-        v = as_array(v)
+        v = as_vectors("v", v)
         levels = self._levels(v.shape[0])
         if np.ndim(step) == 0:
             return sorted_prox(v, step * levels, 0, check=False)

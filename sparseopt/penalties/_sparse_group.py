@@ -11,8 +11,7 @@ from ..prox._group_l2 import group_levels, group_weights, single
 from ..prox._groups import group_norms, scale_groups
 from ..prox._l1 import l1_value, soft_threshold
 from ..prox._linf import segments
-from ..prox._vectors import as_array
-from ._base import Gauge, beside, frozen
+from ._base import Gauge, as_vectors, beside, frozen
 from ._linf import against
 from ._radial import outer
 
@@ -96,7 +95,7 @@ class SparseGroup(Gauge):
 
     def value(self, x: Any) -> Any:
         """Sum of both norms, per column of a batch."""
-        x = as_array(x)
+        x = as_vectors("x", x)
         norms = group_norms(x, self._for(x))
         norms = norms if x.ndim > 1 else norms[:, 0]
         entries = accumulate(l1_value, x, (beside(self.lam_l1, x),))
@@ -104,7 +103,7 @@ class SparseGroup(Gauge):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
-        v = as_array(v)
+        v = as_vectors("v", v)
         soft = elementwise(soft_threshold, v, (step * beside(self.lam_l1, v),))
         return scale_groups(soft_threshold, soft, (outer(self._levels(), step),), self._for(v))
 

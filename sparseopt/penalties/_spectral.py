@@ -14,7 +14,7 @@ from ..prox._l0 import hard_threshold, l0_slope, l0_threshold, l0_value
 from ..prox._l1 import l1_slope, l1_value, soft_threshold
 from ..prox._lq import exponent, lq_formula, lq_slope, lq_value
 from ..prox._spectral import as_matrices, lift_spectrum
-from ._base import Gauge, Penalty, quotient
+from ._base import Gauge, Penalty, quotient, steepest_bend
 
 
 class Spectral(Penalty):
@@ -168,6 +168,11 @@ class Schatten(Spectral):
         self.lam = finite_level("lam", lam)
         self.q = exponent(q)
 
+    @property
+    def weak_convexity(self) -> float:
+        """``inf``, unless ``lam`` is 0 or ``q`` is 1: then 0."""
+        return steepest_bend(self.lam, np.inf if self.q < 1.0 else 0.0)
+
     def value_parameters(self) -> tuple[Any, ...]:
         """Level and exponent."""
         return (self.lam, self.q)
@@ -208,6 +213,11 @@ class Rank(Spectral):
 
     def __init__(self, lam: Any) -> None:
         self.lam = single("lam", lam)
+
+    @property
+    def weak_convexity(self) -> float:
+        """``inf``, unless ``lam`` is 0 or ``inf``: then 0."""
+        return steepest_bend(self.lam, np.inf)
 
     def value_parameters(self) -> tuple[Any, ...]:
         """The price."""

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .._core import Groups, as_groups
+from .._core import Groups, as_groups, to_host
 from .._core._validate import integer
 from ..prox._groups import group_norms
 from ..prox._project_isotonic import project_isotonic
 from ..prox._sparse_structures import project_group_top_k, project_n_m
-from ._base import Penalty
+from ._base import Penalty, require_dimension
+from ._indicator import rounding
 
 
 class Isotonic(Penalty):
@@ -39,11 +40,15 @@ class Isotonic(Penalty):
     is_convex = True
 
     def value(self, x: Any) -> Any:
-        """0 if nondecreasing, else ``inf``; per column of a batch."""
-        return np.where(np.all(np.diff(x, axis=0) >= 0, axis=0), 0.0, np.inf)[()]
+        """0 if nondecreasing, up to rounding, else ``inf``; per column of a batch."""
+        require_dimension("x", x)
+        x = np.asarray(to_host(x))
+        x = x if x.dtype.kind == "f" else x.astype(np.float64)
+        return np.where(np.all(np.diff(x, axis=0) >= -rounding(x), axis=0), 0.0, np.inf)[()]
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """Projection; the step has no effect."""
+        require_dimension("v", v)
         return project_isotonic(v, axis=0)
 
     def conjugate(self, y: Any) -> Any:
@@ -99,6 +104,7 @@ class GroupKSparse(Penalty):
 
     def value(self, x: Any) -> Any:
         """0 with at most ``k`` non-zero groups, ``inf`` with more; per column of a batch."""
+        require_dimension("x", x)
         x = np.asarray(x)
         used = np.count_nonzero(group_norms(x, as_groups(self.groups, x.shape[0])), axis=0)
         values = np.where(used <= self.k, 0.0, np.inf)
@@ -106,6 +112,7 @@ class GroupKSparse(Penalty):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """Projection; the step has no effect."""
+        require_dimension("v", v)
         return project_group_top_k(v, min(self.k, self.groups.count), self.groups)
 
 
@@ -144,6 +151,7 @@ class NMSparse(Penalty):
 
     def value(self, x: Any) -> Any:
         """0 if every run is sparse enough, else ``inf``; per column of a batch."""
+        require_dimension("x", x)
         x = np.asarray(x)
         if x.shape[0] % self.m:
             raise ValueError(f"x must have a multiple of m = {self.m} entries, got {x.shape[0]}")
@@ -152,4 +160,5 @@ class NMSparse(Penalty):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """Projection; the step has no effect."""
+        require_dimension("v", v)
         return project_n_m(v, self.n, self.m, axis=0)

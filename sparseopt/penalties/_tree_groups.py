@@ -18,8 +18,7 @@ from ..prox._tree_groups import (
     overlap_weights,
     tree_sizes,
 )
-from ..prox._vectors import as_array
-from ._base import Gauge, beside, frozen
+from ._base import Gauge, as_vectors, beside, frozen
 from ._radial import outer
 
 
@@ -68,7 +67,7 @@ class TreeGroups(Gauge):
 
     def value(self, x: Any) -> Any:
         """``lam * sum(w_g ||x_g||)``, per column of a batch."""
-        x = as_array(x)
+        x = as_vectors("x", x)
         levels, result = self._levels(), accumulate(l1_value, x, (0.0,))
         for partition, at in self._for(x).levels:
             norms = group_norms(x, partition)
@@ -79,7 +78,7 @@ class TreeGroups(Gauge):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``."""
-        v = as_array(v)
+        v = as_vectors("v", v)
         return climb(v, self._for(v), outer(self._levels(), step))
 
     @property

@@ -11,8 +11,7 @@ from .._core._validate import integer, positive, real_input
 from ..prox._inexact import like, on_numpy
 from ..prox._l1 import l1_value
 from ..prox._trend_filter import inverse_adjoint, polynomial_part, solve_trend_filter
-from ..prox._vectors import as_array
-from ._base import Gauge, beside, frozen, quotient
+from ._base import Gauge, as_vectors, beside, frozen, quotient
 
 Array = np.ndarray[Any, Any]
 
@@ -57,6 +56,8 @@ class TrendFilter(Gauge):
     4.0
     """
 
+    zero_at_alpha_max = False
+
     def __init__(
         self, lam: Any, order: int = 1, *, tol: float | None = None, max_iter: int = 10_000
     ) -> None:
@@ -72,14 +73,14 @@ class TrendFilter(Gauge):
 
     def value(self, x: Any) -> Any:
         """``sum lam |D^(order+1) x|``, per column of a batch."""
-        d = as_array(real_input("x", x))
+        d = as_vectors("x", real_input("x", x))
         for _ in range(self.order + 1):
             d = d[1:] - d[:-1]
         return accumulate(l1_value, d, (beside(self.lam, d),))
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``, up to ``tol``."""
-        host = np.asarray(on_numpy(as_array(real_input("v", v))))
+        host = np.asarray(on_numpy(as_vectors("v", real_input("v", v))))
         columns = host.reshape(host.shape[0], -1)
         steps = np.broadcast_to(np.asarray(to_host(step)), (columns.shape[1],))
         result = np.empty_like(columns)
@@ -121,7 +122,7 @@ class TrendFilter(Gauge):
 
     def _split(self, y: Any) -> tuple[Array, Array]:
         """``y`` and what no polynomial of degree ``order`` explains of it."""
-        y = np.asarray(to_host(as_array(real_input("y", y))), np.float64)
+        y = np.asarray(to_host(as_vectors("y", real_input("y", y))), np.float64)
         flat = y.reshape(y.shape[0], -1)
         return y, y - polynomial_part(flat, self.order).reshape(y.shape)
 

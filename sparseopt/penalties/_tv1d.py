@@ -13,8 +13,7 @@ from ..prox._fused_lasso import fused_lasso
 from ..prox._group_l2 import single
 from ..prox._l1 import l1, l1_value
 from ..prox._tv1d import tv1d
-from ..prox._vectors import as_array
-from ._base import Gauge, beside, frozen, quotient
+from ._base import Gauge, as_vectors, beside, frozen, quotient, require_dimension
 
 Array = np.ndarray[Any, Any]
 
@@ -56,6 +55,8 @@ class TV1D(Gauge):
     8.0
     """
 
+    zero_at_alpha_max = False
+
     def __init__(self, lam: Any, lam_minus: Any = None) -> None:
         self.lam = frozen("lam", lam)
         self.lam_minus = None if lam_minus is None else frozen("lam_minus", lam_minus)
@@ -70,6 +71,7 @@ class TV1D(Gauge):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``, exact."""
+        require_dimension("v", v)
         return tv1d(v, self.lam, lam_minus=self.lam_minus, step=step, axis=0)
 
     @property
@@ -79,7 +81,7 @@ class TV1D(Gauge):
 
     def dual_norm(self, y: Any) -> Any:
         """``max |cumsum(y)| / lam``, infinite unless y sums to zero; per column of a batch."""
-        y = np.asarray(to_host(as_array(real_input("y", y))), np.float64)
+        y = np.asarray(to_host(as_vectors("y", real_input("y", y))), np.float64)
         if y.shape[0] == 0:
             return np.zeros(y.shape[1:])[()]
         u = -np.cumsum(y, axis=0)
@@ -194,11 +196,12 @@ class FusedLasso(Gauge):
 
     def value(self, x: Any) -> Any:
         """Both terms, per column of a batch."""
-        x = as_array(real_input("x", x))
+        x = as_vectors("x", real_input("x", x))
         return accumulate(l1_value, x, (self.lam_l1,)) + self._variation.value(x)
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``, exact."""
+        require_dimension("v", v)
         return fused_lasso(v, self.lam_l1, self.lam_tv, step=step, axis=0)
 
     def dual_norm(self, y: Any) -> Any:
@@ -206,7 +209,7 @@ class FusedLasso(Gauge):
 
         Found by a root search, to rounding; each step takes linear time.
         """
-        y = np.asarray(to_host(as_array(real_input("y", y))), np.float64)
+        y = np.asarray(to_host(as_vectors("y", real_input("y", y))), np.float64)
         if not self.is_norm:
             return self._variation.dual_norm(y)
         if y.ndim == 1:
@@ -262,7 +265,7 @@ def _slack(y: Array) -> Any:
 
 
 def _differences(x: Any) -> Any:
-    x = as_array(real_input("x", x))
+    x = as_vectors("x", real_input("x", x))
     return x[1:] - x[:-1]
 
 

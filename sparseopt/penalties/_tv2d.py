@@ -13,8 +13,7 @@ from ..prox._group_l2 import single
 from ..prox._inexact import like, on_numpy
 from ..prox._l1 import l1_value
 from ..prox._tv2d import solve_tv2d
-from ..prox._vectors import as_array
-from ._base import Penalty, frozen
+from ._base import Penalty, as_vectors, frozen
 
 Array = np.ndarray[Any, Any]
 
@@ -95,7 +94,7 @@ class TV2D(Penalty):
 
     def value(self, x: Any) -> Any:
         """Total variation, per column of a batch of raveled images."""
-        x = as_array(real_input("x", x))
+        x = as_vectors("x", real_input("x", x))
         xp = namespace(x)
         columns, is_batch = self._columns(x)
         images = xp.reshape(columns, (*self.shape, columns.shape[1]))
@@ -117,7 +116,7 @@ class TV2D(Penalty):
 
     def prox(self, v: Any, step: Any = 1.0) -> Any:
         """``argmin_x 1/2 ||x - v||^2 + step * f(x)``, up to ``tol``."""
-        host = np.asarray(on_numpy(as_array(real_input("v", v))))
+        host = np.asarray(on_numpy(as_vectors("v", real_input("v", v))))
         columns, _ = self._columns(host)
         level = np.broadcast_to(np.asarray(to_host(step)), (columns.shape[1],)) * self.lam
         result = np.empty_like(columns)

@@ -15,6 +15,26 @@ from .._core import jit
 
 
 @jit
+def product_error(a, b):  # type: ignore[no-untyped-def]
+    """``a * b`` minus its rounded value, by Veltkamp's splitting; 0 where that overflows."""
+    c, d = 134217729.0 * a, 134217729.0 * b
+    a1, b1 = c - (c - a), d - (d - b)
+    a2, b2 = a - a1, b - b1
+    error = a2 * b2 - (((a * b - a1 * b1) - a2 * b1) - a1 * b2)
+    return error if np.isfinite(error) else 0.0
+
+
+@jit
+def quotient_rest(v, weight, quotient):  # type: ignore[no-untyped-def]
+    """What the rounded ``quotient`` of ``v`` and ``weight`` lacks.
+
+    Ramps are measured from the largest quotient. Its rounding, times a weight, is as large as the
+    radius where ``v`` is 1e16 times that.
+    """
+    return ((v - quotient * weight) - product_error(quotient, weight)) / weight
+
+
+@jit
 def _median_pivot(low, high, count, lo, hi, state):  # type: ignore[no-untyped-def]
     """The median of three breakpoints strictly inside (lo, hi), drawn by a small generator."""
     a = b = c = 0.0

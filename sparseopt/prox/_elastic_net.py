@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core import elementwise, formula
+from .._core import elementwise, formula, where
 from .._core._validate import parameter, steps
 from ._l1 import soft_threshold
 
@@ -17,9 +17,9 @@ def shrink_and_threshold(v, t, ridge):  # type: ignore[no-untyped-def]
 
 @formula
 def elastic_net_value(x, lam, mu):  # type: ignore[no-untyped-def]
-    """``lam |x| + mu/2 |x|^2``."""
+    """``lam |x| + mu/2 |x|^2``, with ``inf * 0 = 0``."""
     a = abs(x)
-    return a * (lam + 0.5 * mu * a)
+    return where(x != 0.0, a * (lam + 0.5 * mu * a), 0.0)
 
 
 @formula
@@ -41,7 +41,8 @@ def elastic_net(v: Any, lam: Any, mu: Any, *, step: Any = 1.0, out: Any = None) 
     v : array_like, any shape
         Point, real or complex.
     lam, mu : float or array_like that broadcasts to ``v``
-        Levels of the l1 norm and of the ridge, both >= 0, ``mu`` finite.
+        Levels of the l1 norm and of the ridge, both >= 0, ``mu`` finite. An entry ``inf`` of
+        ``lam`` forces its coordinate to zero.
     step : float or array_like that broadcasts to ``v``
         Step, > 0.
     out : array, optional

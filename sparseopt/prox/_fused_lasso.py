@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._core import to_host
-from ._group_l2 import single
+from ._group_lifts import finite_level
 from ._l1 import l1
 from ._tv1d import tv1d
 from ._vectors import as_array, as_columns, axes_of
@@ -26,7 +26,7 @@ def fused_lasso(v: Any, lam_l1: Any, lam_tv: Any, *, step: Any = 1.0, axis: Any 
     v : array_like, real
         Signals.
     lam_l1 : float
-        Level of the l1 norm, >= 0; one number, else the composition would not hold.
+        Level of the l1 norm, >= 0 and finite; one number, else the composition would not hold.
     lam_tv : float or array_like, shape (n - 1,)
         Level of the total variation, >= 0, of every edge.
     step : float or array_like with the shape of the other axes
@@ -42,7 +42,8 @@ def fused_lasso(v: Any, lam_l1: Any, lam_tv: Any, *, step: Any = 1.0, axis: Any 
     Raises
     ------
     ValueError
-        If ``v`` is not finite, a level is negative, NaN or of the wrong shape, or ``step`` <= 0.
+        If ``v`` is not finite, a level is negative, NaN or of the wrong shape, ``lam_l1`` is
+        infinite, or ``step`` <= 0.
     TypeError
         If ``v`` is complex.
 
@@ -61,4 +62,4 @@ def fused_lasso(v: Any, lam_l1: Any, lam_tv: Any, *, step: Any = 1.0, axis: Any 
     if np.ndim(step):
         _, batch, _ = as_columns(smooth, axis)
         step = np.expand_dims(np.broadcast_to(to_host(step), batch), axes_of(axis, smooth.ndim))
-    return l1(smooth, single("lam_l1", lam_l1), step=step)
+    return l1(smooth, finite_level("lam_l1", lam_l1), step=step)

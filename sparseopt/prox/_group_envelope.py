@@ -88,6 +88,15 @@ def _shares(norms, weights, costs, budget, strength, alphas, shares):  # type: i
         alphas[j] = alpha * scale if peak > 0.0 else np.inf
 
 
+@jit
+def _kept_shares(shares, weights, strength, out):  # type: ignore[no-untyped-def]
+    """The factor of every group from its decided share."""
+    for j in range(shares.shape[1]):
+        s = strength[j]
+        for g in range(shares.shape[0]):
+            out[g, j] = kept_share(shares[g, j], s * weights[g] if s > 0.0 else 0.0)
+
+
 def solve_alpha(
     norms: Array, weights: Array, costs: Array, budget: float, strength: Any = 0.0
 ) -> tuple[Array, Array]:
@@ -108,15 +117,25 @@ def solve_alpha(
     norms = np.asarray(norms, np.float64)
     alphas = np.empty(norms.shape[1])
     shares = np.empty(norms.shape)
-    strengths = np.empty(alphas.shape)
-    strengths[:] = strength
+    strengths = per_column(strength, alphas.size)
     _shares(norms, weights, costs, float(budget), strengths, alphas, shares)
     return alphas, shares
+
+
+def per_column(strength: Any, columns: int) -> Array:
+    """One strength for each column of a batch."""
+    strengths = np.empty(columns)
+    strengths[:] = strength
+    return strengths
 
 
 def envelope_scale(norms: Any, envelope: Envelope, strength: Any) -> Any:
     """The number in [0, 1] by which the prox multiplies every group."""
     _, shares = envelope.solve(norms, strength)
+    if is_numpy(norms):
+        scale = np.empty_like(shares)
+        _kept_shares(shares, envelope.weights, per_column(strength, shares.shape[1]), scale)
+        return scale
     return shrinkage(norms, shares, envelope, envelope.ridge(strength, shares))
 
 

@@ -63,6 +63,16 @@ def _scale(v, labels, scale, out):  # type: ignore[no-untyped-def]
             out[i, j] = 0.0 if s == 0.0 else v[i, j] * s
 
 
+@jit
+def factors(kept, norms, scale):  # type: ignore[no-untyped-def]
+    """What turns every norm into the one decided, 0 / 0 = 0; whether a factor is zero."""
+    has_zeros: Any = np.bool_(False)
+    for g in range(norms.size):
+        scale[g] = kept[g] / norms[g] if norms[g] != 0.0 else kept[g]
+        has_zeros |= scale[g] == 0.0
+    return has_zeros
+
+
 def group_norms(v: Any, groups: Groups, axis: int = 0) -> Any:
     """Euclidean norm of every group along ``axis``: shape (groups, batch)."""
     if is_numpy(v):

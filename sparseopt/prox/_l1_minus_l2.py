@@ -9,6 +9,7 @@ import numpy as np
 from .._core import elementwise, formula, is_numpy, namespace, on_host, to_host, to_native, where
 from .._core._validate import steps
 from ._group_l2 import single
+from ._group_lifts import finite_level
 from ._groups import scale_groups
 from ._l1 import soft_threshold
 from ._vectors import as_array, as_columns, one_group, with_phase
@@ -44,7 +45,7 @@ def l1_minus_l2(v: Any, lam: Any, alpha: Any = 1.0, *, step: Any = 1.0, axis: An
     v : array_like
         Point, real or complex.
     lam : float
-        Level, >= 0.
+        Level, >= 0 and finite.
     alpha : float
         Share of the l2 norm that is taken away, in [0, 1].
     step : float
@@ -61,7 +62,8 @@ def l1_minus_l2(v: Any, lam: Any, alpha: Any = 1.0, *, step: Any = 1.0, axis: An
     Raises
     ------
     ValueError
-        If ``v`` is not finite, ``lam`` < 0, ``alpha`` is outside [0, 1], or ``step`` <= 0.
+        If ``v`` is not finite, ``lam`` < 0 or infinite, ``alpha`` is outside [0, 1], or
+        ``step`` <= 0.
 
     References
     ----------
@@ -75,7 +77,7 @@ def l1_minus_l2(v: Any, lam: Any, alpha: Any = 1.0, *, step: Any = 1.0, axis: An
     >>> prox.l1_minus_l2([0.5, -0.75], 1.0, 1.0)
     array([ 0.  , -0.75])
     """
-    t = float(steps(step) * single("lam", lam))
+    t = float(steps(step) * finite_level("lam", lam))
     return difference_prox(as_array(v), t, share("alpha", alpha), axis, check=True)
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .._core import ConvergenceWarning, is_numpy, jit, to_host, to_native
-from .._core._validate import axis_index, integer, positive, steps
-from ._group_l2 import group_levels, single
+from .._core import ConvergenceWarning, is_numpy, jit, to_native
+from .._core._validate import axis_index, integer, parameter, positive, steps
+from ._group_l2 import group_levels
+from ._group_lifts import finite_level
+from ._inexact import on_numpy
 from ._tree_groups import index_arrays, overlap_weights
-from ._vectors import as_array, as_columns
+from ._vectors import as_array, as_columns, binary_unit, levels_in_units
 
 _SWEEPS = 30
 
@@ -84,8 +86,10 @@ def latent_columns(
     result = np.empty_like(columns)
     for j in range(columns.shape[1]):
         v = columns[:, j].astype(wide)
+        unit = binary_unit(v)
+        v /= unit
         parts = np.zeros(members.size, wide)
-        level = np.ascontiguousarray(levels[:, j])
+        level = np.ascontiguousarray(levels_in_units(levels[:, j], unit))
         if not latent_parts(v, parts, members, starts, level, tol, max_iter):
             warnings.warn(
                 f"latent groups: not within tol = {tol:g} after {max_iter} steps",
@@ -94,7 +98,7 @@ def latent_columns(
             )
         total = np.zeros(v.size, wide)
         np.add.at(total, members, parts)
-        result[:, j] = total
+        result[:, j] = total * unit
     return result
 
 
@@ -195,11 +199,12 @@ def latent_group(
     v : array_like
         Point, real or complex. Groups lie along ``axis``; all other axes are a batch.
     lam : float
-        Level, >= 0.
+        Level, >= 0 and finite.
     groups : list of index arrays
         The coordinates of each group; together they cover all coordinates.
     weights : None, "sqrt" or array_like, shape (number of groups,)
-        Weight of each group, >= 0; ``None`` means 1, ``"sqrt"`` the square root of its size.
+        Weight of each group, >= 0 and finite; ``None`` means 1, ``"sqrt"`` the square root of its
+        size.
     step : float
         Step, > 0.
     axis : int
@@ -213,13 +218,15 @@ def latent_group(
     Returns
     -------
     array
-        Same shape and dtype as ``v``. Arrays of other libraries carry no gradient.
+        Same shape and dtype as ``v``.
 
     Raises
     ------
     ValueError
         If a coordinate is in no group, an index is out of range, ``v`` is not finite, a level or
-        weight is negative or NaN, or ``step`` <= 0.
+        weight is negative or not finite, or ``step`` <= 0.
+    TypeError
+        If ``v`` is a torch tensor that requires a gradient.
 
     Warns
     -----
@@ -240,12 +247,12 @@ def latent_group(
     """
     v = as_array(v)
     columns, _, back = as_columns(v, axis_index(axis, v.ndim))
-    host = to_host(columns)
+    host = on_numpy(columns)
     if not np.isfinite(host).all():
         raise ValueError("v must be finite, got NaN or infinity")
     members, starts, _ = overlapping(groups, host.shape[0])
-    weights = overlap_weights(weights, np.diff(starts))
-    levels = steps(step) * group_levels(single("lam", lam), weights)[:, None]
+    weights = parameter("weights", overlap_weights(weights, np.diff(starts)), finite=True)
+    levels = steps(step) * group_levels(finite_level("lam", lam), weights)[:, None]
     tol, max_iter = positive("tol", tol), integer("max_iter", max_iter, 1)
     result = latent_columns(host, members, starts, levels, tol, max_iter)
     return back(result if is_numpy(v) else to_native(result, v))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core import elementwise, formula, sqrt, where
+from .._core import copysign, elementwise, formula, maximum, minimum, sqrt, where
 from .._core._validate import parameter, steps
-from ._l1 import soft_threshold
 
 
 @formula
 def firm_threshold(v, lam, gamma, step):  # type: ignore[no-untyped-def]
-    """Prox of MCP: firm thresholding for short steps, hard thresholding from ``gamma`` on."""
+    """Prox of MCP: firm thresholding for short steps, hard thresholding from ``gamma`` on.
+
+    Within rounding of ``step = gamma`` the line is 0/0 at its end: it is kept between 0 and ``v``,
+    where all points are then as good.
+    """
     a = abs(v)
     short = step < gamma
-    slope = where(short, 1.0 - step / gamma, 1.0)
-    firm = where(a > gamma * lam, v, soft_threshold(v, step * lam) / slope)
+    steep = 1.0 / where(short, 1.0 - step / gamma, 1.0)
+    line = minimum(maximum(a - step * lam, 0.0) * steep, a)
+    firm = where(a > gamma * lam, v, copysign(line, v) + 0.0)  # no -0
     hard = where(a > lam * sqrt(step * gamma), v, v - v)
     return where(short, firm, hard)
 

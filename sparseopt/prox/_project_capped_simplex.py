@@ -8,7 +8,7 @@ import numpy as np
 
 from .._core import elementwise, is_numpy, jit, namespace, on_host, to_host, to_native
 from .._core._validate import axis_index, parameter, real_input
-from ._clipped_root import clipped_root, native_root
+from ._clipped_root import clipped_root, native_root, product_error, quotient_rest
 from ._group_envelope import in_precision
 from ._group_lifts import finite_level
 from ._project_box import clip
@@ -19,16 +19,25 @@ Array = np.ndarray[Any, Any]
 
 @jit
 def _capped_rows(rows, upper, costs, radius, peaks, roots):  # type: ignore[no-untyped-def]
-    """For every row ``v`` the alpha with ``sum(c clip(v - peak c + alpha c, 0, u)) = radius``."""
+    """For every row ``v`` the alpha with ``sum(c clip(v - peak c + alpha c, 0, u)) = radius``.
+
+    ``rows`` become ``v - peak c``.
+    """
     n = rows.shape[1]
     low, slope, cap, high = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     for r in range(rows.shape[0]):
-        peak, total = -np.inf, 0.0
+        peak, total, first = -np.inf, 0.0, -1
         for i in range(n):
             if upper[i] > 0.0:
-                peak = max(peak, rows[r, i] / costs[i])
+                ratio = rows[r, i] / costs[i]
+                if ratio > peak:
+                    peak, first = ratio, i
                 total += costs[i] * upper[i]
-        peaks[r] = peak if peak > -np.inf else 0.0
+        peaks[r] = peak if first >= 0 else 0.0
+        beyond = quotient_rest(rows[r, first], costs[first], peak) if first >= 0 else 0.0
+        for i in range(n):
+            lost = product_error(peaks[r], costs[i]) + beyond * costs[i]
+            rows[r, i] = (rows[r, i] - peaks[r] * costs[i]) - lost
         if radius <= 0.0:
             roots[r] = -np.inf
         elif total <= radius * (1.0 + 1e-15):
@@ -37,7 +46,7 @@ def _capped_rows(rows, upper, costs, radius, peaks, roots):  # type: ignore[no-u
             count = 0
             for i in range(n):
                 if upper[i] > 0.0:
-                    low[count] = peak - rows[r, i] / costs[i]
+                    low[count] = -rows[r, i] / costs[i]
                     slope[count] = costs[i] * costs[i]
                     cap[count] = costs[i] * upper[i]
                     count += 1
@@ -116,14 +125,13 @@ def project_capped_simplex(
     columns, _, back = as_columns(v, axis_index(axis, v.ndim))
     n = columns.shape[0]
     radius, bound, price = bounds_and_costs(radius, upper, costs, n)
-    rows = np.ascontiguousarray(to_host(columns).T, dtype=np.float64)
+    rows = np.array(to_host(columns).T, dtype=np.float64, order="C")
     if not np.isfinite(rows).all():
         raise ValueError("v must be finite, got NaN or infinity")
     peaks, roots = np.empty(rows.shape[0]), np.empty(rows.shape[0])
     _capped_rows(rows, bound, price, radius, peaks, roots)
     limit, c = bound[:, None] + np.zeros(rows.T.shape), price[:, None]
-    shifted = rows.T - peaks * c
-    found = elementwise(clip, shifted + roots * c, (0.0, limit))
+    found = elementwise(clip, rows.T + roots * c, (0.0, limit))
     if is_numpy(v):
         return back(found.astype(columns.dtype))
     xp = namespace(v)

@@ -104,7 +104,7 @@ def project_psd(v: Any) -> Any:
     Returns
     -------
     array
-        Same shape and dtype as ``v``.
+        Same shape and dtype as ``v``. The gradient of a tensor is NaN where eigenvalues are equal.
 
     Raises
     ------

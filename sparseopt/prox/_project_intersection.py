@@ -21,8 +21,8 @@ class _Cycle(State):
 
 
 def project_intersection(
-    projections: Sequence[Any],
     v: Any,
+    projections: Sequence[Any],
     *,
     tol: float = 1e-9,
     max_iter: int = 1000,
@@ -47,10 +47,10 @@ def project_intersection(
 
     Parameters
     ----------
-    projections : sequence of callables or penalties
-        Projection of each set, ``p(v) -> x``, or indicator penalties with a ``prox``.
     v : array_like
         Point.
+    projections : sequence of callables or penalties
+        Projection of each set, ``p(v) -> x``, or indicator penalties with a ``prox``.
     tol : float
         Tolerance of the certificate, > 0.
     max_iter : int
@@ -91,7 +91,7 @@ def project_intersection(
     >>> from sparseopt import prox
     >>> import numpy as np
     >>> inside = [lambda z: np.maximum(z, 0), lambda z: prox.project_l2_ball(z, 1.0)]
-    >>> prox.project_intersection(inside, [3.0, -4.0])
+    >>> prox.project_intersection([3.0, -4.0], inside)
     array([1., 0.])
     """
     maps = [_as_map(i, p) for i, p in enumerate(projections)]

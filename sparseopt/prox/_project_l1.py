@@ -19,7 +19,7 @@ from .._core import (
     to_native,
 )
 from .._core._validate import axis_index, parameter
-from ._clipped_root import clipped_root, native_root
+from ._clipped_root import clipped_root, native_root, product_error, quotient_rest
 from ._group_envelope import in_precision
 from ._group_lifts import finite_level
 from ._l1 import soft_threshold
@@ -59,15 +59,20 @@ def _ball_thresholds(rows, radius, peaks, rests):  # type: ignore[no-untyped-def
 
 
 @jit
-def _weighted_thresholds(rows, weights, radius, peaks, rests):  # type: ignore[no-untyped-def]
-    """The same for ``sum(w max(v - theta w, 0)) = radius``; weights 0 and ``inf`` stand aside."""
+def _weighted_thresholds(rows, weights, radius, peaks, rests, lost):  # type: ignore[no-untyped-def]
+    """The same for ``sum(w max(v - theta w, 0)) = radius``; weights 0 and ``inf`` stand aside.
+
+    ``lost`` (zeros, like ``rows``) gets what the rounded ``peak * w`` lack.
+    """
     n = rows.shape[1]
     low, slope, cap, high = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     for r in range(rows.shape[0]):
-        peak = total = 0.0
+        peak, total, first = 0.0, 0.0, 0
         for i in range(n):
             if 0.0 < weights[i] < np.inf:
-                peak = max(peak, rows[r, i] / weights[i])
+                ratio = np.float64(rows[r, i]) / weights[i]
+                if ratio > peak:
+                    peak, first = ratio, i
                 total += weights[i] * rows[r, i]
         peaks[r] = rests[r] = 0.0
         if total <= radius:
@@ -75,10 +80,13 @@ def _weighted_thresholds(rows, weights, radius, peaks, rests):  # type: ignore[n
         peaks[r] = rests[r] = peak
         if radius == 0.0:
             continue
+        beyond = quotient_rest(np.float64(rows[r, first]), weights[first], peak)
         count = 0
         for i in range(n):
             if 0.0 < weights[i] < np.inf:
-                low[count] = peak - rows[r, i] / weights[i]
+                lost[r, i] = product_error(peak, weights[i]) + beyond * weights[i]
+                below = (peak * weights[i] - np.float64(rows[r, i])) + lost[r, i]
+                low[count] = below / weights[i]
                 slope[count] = weights[i] * weights[i]
                 cap[count] = np.inf
                 count += 1
@@ -116,24 +124,35 @@ def _moduli(columns: Any) -> Array:
 
 
 def _thresholds(
-    columns: Any, sizes: Array, weights: Array, peaks: Array, rests: Array, radius: float
+    columns: Any,
+    sizes: Array,
+    weights: Array,
+    peaks: Array,
+    rests: Array,
+    lost: Array,
+    radius: float,
 ) -> tuple[Any, Any]:
-    """Both parts of the threshold of every entry, with a gradient where one is asked for."""
+    """Both parts of the threshold of every entry, with a gradient where one is asked for.
+
+    The first is rounded to the precision of the entries, the second holds what that loses.
+    """
     w = np.where(np.isinf(weights), 0.0, weights)[:, None]
     forbidden = np.isinf(weights)[:, None]
-    above = np.where(forbidden, sizes.T, peaks * w)
-    rest = np.where(forbidden, sizes.T, rests * w)
+    whole = np.where(forbidden, sizes.T, peaks * w)
+    above = whole.astype(sizes.dtype)
+    lost = lost.T + (whole - above)
+    rest = np.where(forbidden, sizes.T, rests * w + lost)
     if is_numpy(columns):
         return above, rest
     xp = namespace(columns)
     a = xp.abs(columns)
-    above, level = in_precision(above, a), in_precision(w, a)
     outside = (peaks > 0) & (radius > 0)
-    active = (sizes.T - peaks * w > rests * w) & (w > 0) & outside
+    active = ((sizes.T - above) - lost > rests * w) & (w > 0) & outside
+    above, level, lost = in_precision(above, a), in_precision(w, a), in_precision(lost, a)
     slope = level * level + xp.zeros_like(a)
-    root = native_root(xp, slope, level * (a - above), to_native(active, a), radius, 0)
+    root = native_root(xp, slope, level * ((a - above) - lost), to_native(active, a), radius, 0)
     moving = to_native((w > 0) & outside & active.any(axis=0), a)
-    return above, xp.where(moving, -root * level, in_precision(rest, a))
+    return above, xp.where(moving, lost - root * level, in_precision(rest, a))
 
 
 def project_l1_ball(v: Any, radius: float, weights: Any = None, *, axis: int = -1) -> Any:
@@ -187,6 +206,7 @@ def project_l1_ball(v: Any, radius: float, weights: Any = None, *, axis: int = -
     n = columns.shape[0]
     sizes = _moduli(columns)
     peaks, rests = np.empty(sizes.shape[0]), np.empty(sizes.shape[0])
+    lost = np.zeros((1, n))
     if weights is None:
         weights = np.ones(n)
         _ball_thresholds(sizes, radius, peaks, rests)
@@ -194,8 +214,9 @@ def project_l1_ball(v: Any, radius: float, weights: Any = None, *, axis: int = -
         weights = np.asarray(to_host(parameter("weights", weights)), np.float64)
         if weights.shape != (n,):
             raise ValueError(f"weights must have shape ({n},), got {weights.shape}")
-        _weighted_thresholds(sizes, weights, radius, peaks, rests)
-    parts = _thresholds(columns, sizes, weights, peaks, rests, radius)
+        lost = np.zeros(sizes.shape)
+        _weighted_thresholds(sizes, weights, radius, peaks, rests, lost)
+    parts = _thresholds(columns, sizes, weights, peaks, rests, lost, radius)
     return back(elementwise(lowered, columns, parts))
 
 

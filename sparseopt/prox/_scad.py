@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core import elementwise, formula, maximum, sqrt, where
+from .._core import copysign, elementwise, formula, maximum, minimum, sqrt, where
 from .._core._validate import parameter, steps
-from ._l1 import soft_threshold
 
 
 @formula
@@ -15,6 +14,8 @@ def scad_threshold(v, lam, gamma, step):  # type: ignore[no-untyped-def]
 
     Up to ``edge`` it is soft thresholding and beyond ``free`` the identity. For short steps a line
     joins the two; from ``step = gamma - 1`` on they meet at ``free``, where both are as good.
+    Within rounding of that step the line is 0/0: it is kept between ``lam`` and ``v``, where all
+    points are then as good.
     """
     a = abs(v)
     short = step < gamma - 1.0
@@ -25,7 +26,9 @@ def scad_threshold(v, lam, gamma, step):  # type: ignore[no-untyped-def]
     on_line = a > edge
     zero = 0.0 * a
     move = step * lam * where(on_line, gamma / (gamma - 1.0) + zero, 1.0)
-    return where(a > free, v, soft_threshold(v, move) * where(on_line, steep + zero, 1.0))
+    moved = maximum(a - move, 0.0) * where(on_line, steep + zero, 1.0)
+    size = minimum(maximum(moved, where(on_line, lam + zero, 0.0)), a)
+    return where(a > free, v, copysign(size, v) + 0.0)  # no -0
 
 
 @formula

@@ -94,7 +94,8 @@ def nuclear(v: Any, lam: Any, *, step: Any = 1.0, rank: int | None = None) -> An
     Returns
     -------
     array
-        Same shape and dtype as ``v``.
+        Same shape and dtype as ``v``. The gradient of a tensor is NaN where singular values are
+        equal or zero.
 
     Raises
     ------
@@ -142,7 +143,8 @@ def schatten(v: Any, lam: Any, q: float, *, step: Any = 1.0) -> Any:
     Returns
     -------
     array
-        Same shape and dtype as ``v``.
+        Same shape and dtype as ``v``. The gradient of a tensor is NaN where singular values are
+        equal or zero.
 
     Raises
     ------
@@ -186,7 +188,8 @@ def rank(v: Any, lam: Any, *, step: Any = 1.0) -> Any:
     Returns
     -------
     array
-        Same shape and dtype as ``v``.
+        Same shape and dtype as ``v``. The gradient of a tensor is NaN where singular values are
+        equal or zero.
 
     Raises
     ------
@@ -229,7 +232,8 @@ def project_rank(v: Any, k: int) -> Any:
     Returns
     -------
     array
-        Same shape and dtype as ``v``.
+        Same shape and dtype as ``v``. The gradient of a tensor is NaN where singular values are
+        equal or zero.
 
     Raises
     ------

@@ -15,10 +15,12 @@ from .._core._validate import axis_index, integer, parameter, steps
 from ._group_l2 import single
 from ._inexact import default_tolerance, dual_start, like, nothing_to_do, on_numpy
 from ._taut_string import taut_string
+from ._vectors import binary_unit, levels_in_units
 
 Array = np.ndarray[Any, Any]
 
 _BALANCE = 10  # iterations between two looks at the balance of the residuals
+_STIFFEST = 1e13  # beyond it I + rho D^T D has lost its I to rounding and is singular
 _SETTLED = 2000  # iterations after which the penalty parameter of ADMM stays
 
 
@@ -116,8 +118,8 @@ def solve_trend_filter(
     r"""Trend filtering with its certificate: `trend_filter` as a `Result`.
 
     ADMM on ``z = D^order x``: a banded solve, and the exact one-dimensional total variation of z,
-    whose dual is feasible for the whole problem. The penalty parameter starts at ``lam`` and
-    balances the residuals.
+    whose dual is feasible for the whole problem. The penalty parameter starts at ``lam`` over
+    the size of ``v`` and balances the residuals.
 
     Parameters
     ----------
@@ -184,21 +186,30 @@ def solve_trend_filter(
     if v.size == 0:
         return nothing_to_do(v.shape, (*shape[:axis], count, *shape[axis + 1 :]), v.dtype, kind)
     order = min(order, shape[axis] - 1)  # a shorter signal is its own fit
-    method = _TrendFilter(moved.reshape(shape[axis], -1), lam, order)
+    unit = binary_unit(moved)
+    method = _TrendFilter(moved.reshape(shape[axis], -1) / unit, levels_in_units(lam, unit), order)
+
+    def report(state: State) -> None:
+        if callback is not None:
+            callback(dataclasses.replace(state, x=state.x * unit, fun=state.fun * unit * unit))
+
     run = iterate(
-        method.first(u, x),
+        method.first(None if u is None else u / unit, None if x is None else x / unit),
         method.step,
         tol=default_tolerance(tol, v.dtype),
         max_iter=max_iter,
         certificate="relative duality gap",
-        callback=callback,
+        callback=report,
         progress=progress,
         label="trend filter",
     )
     fields = run.fields(kind)
-    x = (run.state.x + method.trend).reshape(moved.shape)
+    fields["fun"] *= unit * unit
+    with np.errstate(over="ignore", under="ignore"):  # as the objective does at such a scale
+        fields["history"]["fun"] = fields["history"]["fun"] * unit * unit
+    x = (run.state.x + method.trend).reshape(moved.shape) * unit
     fields["x"] = np.ascontiguousarray(np.moveaxis(x, 0, axis)).reshape(v.shape).astype(v.dtype)
-    dual = np.moveaxis(run.state.dual.reshape(count, *moved.shape[1:]), 0, axis)
+    dual = np.moveaxis((run.state.dual * unit).reshape(count, *moved.shape[1:]), 0, axis)
     return Result(**fields, dual=np.ascontiguousarray(dual))
 
 
@@ -224,6 +235,7 @@ class _TrendFilter:
         rounding = np.max(np.abs(self.y), axis=0, initial=0.0) <= noise
         self.y = np.where(rounding, 0.0, self.y)  # a polynomial is its own fit
         self.order = order
+        self.stiffest = _STIFFEST / 4.0**order  # the norm of D^T D is below 4^order
         self.lam = lam
         self.levels = lam.reshape(1, -1) if lam.size else np.zeros((1, 1))
         self.column = lam.reshape(-1, 1) if lam.size else np.zeros((1, 1))
@@ -234,6 +246,7 @@ class _TrendFilter:
     def first(self, u: Array | None, x: Array | None) -> _Split:
         """The state at a dual point; if there is none, at an easy solution or at zero."""
         order, y = self.order, self.y
+        straight = np.zeros(y.shape[1], bool)
         dual = np.zeros((y.shape[0] - order - 1, y.shape[1]))
         if order == 0:
             exact = taut_string(y.T, self.levels, self.levels, np.ones((1, 1))).T
@@ -242,14 +255,17 @@ class _TrendFilter:
             dual = np.clip(u, -self.column, self.column)
         else:  # exact where the polynomial itself is the answer
             u = inverse_adjoint(y, order + 1)
-            dual = np.where(np.all(np.abs(u) <= self.column, axis=0), u, dual)
+            straight = np.all(np.abs(u) <= self.column, axis=0)
+            dual = np.where(straight, u, dual)
         found = y - adjoint_difference(dual, order + 1)
+        # The rounding of y - D^T u would cost as much as a huge level makes of it.
+        found = np.where(straight, 0.0, found)
         bound = self._bound(found)
         if x is not None and u is not None:
             better = self._objective(x - self.trend) < self._objective(found)
             found = np.where(better, x - self.trend, found)
         positive = self.lam[self.lam > 0]
-        rho = float(np.mean(positive)) if positive.size else 1.0
+        rho = min(float(np.mean(positive)), self.stiffest) if positive.size else 1.0
         state = _Split(
             x=found,
             fun=0.0,
@@ -295,6 +311,7 @@ class _TrendFilter:
         if misfit > 0 and drift > 0:
             factor = min(max(math.sqrt(misfit / drift), 0.1), 10.0)
             if not 0.5 <= factor <= 2.0:
+                factor = min(factor, self.stiffest / state.rho)
                 state.rho *= factor
                 state.scaled = state.scaled / factor
 

@@ -14,6 +14,8 @@ from .._core._namespace import floating
 from .._core._validate import axis_index
 from ._groups import scale_groups
 
+_HUGE = 1e150  # its square is finite
+
 
 def as_array(v: Any) -> Any:
     """``v`` as a floating-point array of its own library."""
@@ -49,6 +51,21 @@ def as_columns(v: Any, axis: Any) -> tuple[Any, tuple[int, ...], Callable[[Any],
         return moved[()] if is_numpy(moved) else moved
 
     return columns, batch, back
+
+
+def binary_unit(v: Any) -> float:
+    """The power of two just below the largest modulus of a host array; 1 for zeros.
+
+    Dividing by it is exact, and squares of the quotients neither over- nor underflow.
+    """
+    peak = float(np.max(np.abs(v), initial=0.0))
+    return math.ldexp(1.0, math.frexp(peak)[1] - 1) if 0.0 < peak < math.inf else 1.0
+
+
+def levels_in_units(levels: Any, unit: float) -> Any:
+    """``levels / unit`` for a vector of that unit; huge ones, which all act alike, stay finite."""
+    with np.errstate(over="ignore"):
+        return np.minimum(np.asarray(levels) / unit, _HUGE)
 
 
 def one_group(n: int) -> Groups:

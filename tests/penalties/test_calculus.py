@@ -80,6 +80,11 @@ def of(f):
     return lambda x: f.value(x)
 
 
+def unblurred(z):
+    """With zero for what is zero but for the rounding of a rotation."""
+    return np.where(np.abs(z) < 1e-12, 0.0, z)
+
+
 def cases():
     for f in BASES:
         yield Case(pen.Scale(f, 2.5), lambda x, f=f: 2.5 * f.value(x), f)
@@ -87,7 +92,7 @@ def cases():
         yield Case(pen.Tilt(f, SHIFT), lambda x, f=f: f.value(x) + SHIFT @ x, f)
         yield Case(pen.AddRidge(f, 0.8), lambda x, f=f: f.value(x) + 0.4 * x @ x, f)
         yield Case(pen.ScaleArgument(f, -1.6), lambda x, f=f: f.value(-1.6 * x), f)
-        yield Case(pen.Precompose(f, Q), lambda x, f=f: f.value(Q @ x), f)
+        yield Case(pen.Precompose(f, Q), lambda x, f=f: f.value(unblurred(Q @ x)), f)
         yield Case(
             pen.SeparableSum([f, pen.L1(0.3)], [[6, 7, 2, 3, 4, 5], [0, 1]]),
             lambda x, f=f: f.value(x[[6, 7, 2, 3, 4, 5]]) + 0.3 * np.sum(np.abs(x[:2])),
@@ -119,8 +124,7 @@ def exact_value(f):
         return f.value
 
     def value(x):
-        z = f.Q @ x
-        return exact_value(f.f)(np.where(np.abs(z) < 1e-12, 0.0, z))
+        return exact_value(f.f)(unblurred(f.Q @ x))
 
     return value
 
@@ -784,3 +788,151 @@ def test_torch_spectral_and_envelope(rng):
     e = pen.MoreauEnvelope(pen.L1(0.6), 0.8)
     e.value(w).backward()
     np.testing.assert_allclose(w.grad, e.gradient(X[:, 0]), atol=1e-12)
+
+
+@pytest.mark.parametrize("nu", [1.0, 2.25])
+@pytest.mark.parametrize(
+    "f",
+    [
+        pen.KSparse(2),
+        pen.NMSparse(1, 2),
+        pen.GroupKSparse(1, LABELS),
+        pen.Isotonic(),
+        pen.Simplex(2.0),
+        pen.Box(-0.5, [0.3, 0.5, 0.7, 0.1, 0.0, 1.0]),
+        pen.L1Ball(0.8),
+        pen.NonnegativeL1(0.7),
+    ],
+    ids=repr,
+)
+def test_rotated_constraints_hold_at_their_own_prox(f, nu, rng):
+    g = pen.Precompose(f, np.sqrt(nu) * Q)
+    v = 3.0 * rng.standard_normal((N, 20))
+    for dtype in (np.float64, np.float32):
+        x = g.prox(v.astype(dtype), 0.8)
+        assert x.dtype == dtype
+        assert np.all(np.isfinite(g.value(x)))
+        assert np.isfinite(g.value(x[:, 0]))
+
+
+@pytest.mark.parametrize("f", [pen.L1(0.7), pen.L0(0.4), pen.MCP(0.9, 1.7), pen.Box(-0.5, 0.5)])
+def test_rotated_prox_is_stationary(f, rng):
+    g = pen.Precompose(f, 1.5 * Q)
+    v = rng.standard_normal((N, 20))
+    x = g.prox(v, 0.3)
+    np.testing.assert_allclose(g.subdiff_distance(x, (x - v) / 0.3), 0.0, atol=1e-13)
+
+
+def test_rotated_values_count_no_rounding(rng):
+    g = pen.Precompose(pen.L0(1.0), Q)
+    z = np.array([1.0, 0.0, 0.0, -2.0, 0.0, 1e-9])
+    assert g.value(Q.T @ z) == 3.0
+    assert g.value(np.zeros(N)) == 0.0
+
+
+def test_a_ridge_has_no_alpha_max_about_constants():
+    for f in (pen.TV1D(1.0), pen.TrendFilter(1.0)):
+        assert not f.zero_at_alpha_max
+        for g in (f, 2.0 * f, pen.ScaleArgument(f, 2.0), pen.SeparableSum([f], [range(N)])):
+            assert not g.zero_at_alpha_max
+            assert not hasattr(pen.AddRidge(g, 0.5), "alpha_max")
+    ramp = np.arange(N, dtype=float)
+    assert (2.0 * pen.TV1D(1.0)).alpha_max(ramp) == pen.TV1D(1.0).alpha_max(ramp) / 2.0
+    assert pen.AddRidge(pen.L1(0.5), 0.5).alpha_max([1.0, -2.0]) == 4.0
+
+
+@pytest.mark.parametrize("level", [0.0, [0.0, 0.0]])
+def test_free_penalties_are_weakly_convex_with_zero(level):
+    made = [
+        pen.L0(level),
+        pen.Lq(level, 0.5),
+        pen.CappedL1(level, 2.0),
+        pen.MCP(level, 2.0),
+        pen.SCAD(level, 3.0),
+        pen.LogSum(level, 1.0),
+        pen.Geman(level, 1.0),
+        pen.ETP(level, 1.0),
+        pen.Cauchy(level, 1.0),
+        pen.CEL0(level, 1.0),
+    ]
+    if not np.ndim(level):
+        made += [
+            pen.GroupMCP(level, 2.0, LABELS),
+            pen.GroupSCAD(level, 3.0, LABELS),
+            pen.GroupLq(level, 0.5, LABELS),
+            pen.GroupLogSum(level, 1.0, LABELS),
+            pen.L1MinusL2(level),
+            pen.Schatten(level, 0.5),
+            pen.Rank(level),
+        ]
+    for f in made:
+        assert f.weak_convexity == 0.0, f
+    assert pen.L0([0.0, 1.0]).weak_convexity == np.inf
+    assert pen.MCP([0.0, 1.0], [0.5, 2.0]).weak_convexity == 0.5
+    assert pen.L1MinusL2(1.0, 0.0).weak_convexity == 0.0
+    assert pen.CappedL1(1.0, [1.0, np.inf]).weak_convexity == np.inf
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        pen.L2(1.0),
+        pen.LInf(1.0),
+        pen.L21(1.0),
+        pen.GroupL2(1.0, [0]),
+        pen.GroupLq(1.0, 0.5, [0]),
+        pen.GroupMCP(1.0, 2.0, [0]),
+        pen.SparseGroup(1.0, 1.0, [0]),
+        pen.TreeGroups(1.0, [[0]]),
+        pen.LatentGroup(1.0, [[0]]),
+        pen.KSupport(1.0, 1),
+        pen.Slope([1.0]),
+        pen.SumLargest(1.0, 1),
+        pen.L1MinusL2(1.0),
+        pen.TV1D(1.0),
+        pen.FusedLasso(1.0, 1.0),
+        pen.TrendFilter(1.0),
+        pen.KSparse(1),
+        pen.GroupKSparse(1, [0]),
+        pen.NMSparse(1, 1),
+        pen.Isotonic(),
+        pen.Simplex(),
+        pen.L1Ball(1.0),
+        pen.L2Ball(1.0),
+        pen.LInfBall(1.0),
+        pen.Sphere(1.0),
+        pen.Halfspace([1.0], 1.0),
+        pen.Hyperplane([1.0], 1.0),
+        pen.Intersection([pen.L1Ball(1.0), pen.L2Ball(1.0)]),
+        pen.Precompose(pen.L1(1.0), [[1.0]]),
+        pen.SeparableSum([pen.L1(1.0)], [[0]]),
+        pen.RadialLift(pen.L1(1.0), [0]),
+    ],
+    ids=lambda f: type(f).__name__,
+)
+@pytest.mark.parametrize(
+    "number", [3.0, np.float64(3.0), np.array(3.0)], ids=lambda x: str(type(x))
+)
+def test_numbers_are_refused_where_vectors_are_needed(f, number):
+    for method in (f.value, f.prox):
+        with pytest.raises(ValueError, match="must have at least 1 dimension, got a number"):
+            method(number)
+
+
+def test_a_box_is_met_up_to_rounding():
+    upper = np.array([0.1, 1.0, 1.0])
+    for box, x in ((pen.Box(0.0, 1.0), [0.0, 0.5, 1.0]), (pen.Box(-1.0, upper), [0.1, 1.0, 0.3])):
+        x = np.array(x)
+        for move in (0.0, 1e-15, -1e-15):
+            assert box.value(x + move) == 0.0
+            np.testing.assert_array_equal(box.value(np.stack([x + move, x + 0.1], 1)), [0, np.inf])
+        assert box.value(x + 1e-12) == np.inf
+        assert box.value((x + 1e-6).astype(np.float32)) == 0.0
+    assert pen.Box(0.0, 1.0).value(1.0) == 0.0
+    assert pen.Box(0.0, 1.0).value(1.1) == np.inf
+    assert pen.Box(0.0, 1.0).value([np.inf, 0.5]) == np.inf
+    assert pen.Box(0.0, 1.0).value([np.nan, 0.5]) == np.inf
+    assert pen.Box(0.0, np.inf).value([]) == 0.0
+    np.testing.assert_array_equal(
+        pen.Box(0.0, 1.0).subdiff_distance([1.0 + 1e-15, 0.5], [-3.0, 0.0]), [0.0, 0.0]
+    )

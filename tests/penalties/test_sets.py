@@ -115,7 +115,7 @@ ROWS = [
         ),
         lambda x: np.linalg.norm(x) <= 1 + 1e-9 and NORMAL @ x <= -0.1 + 1e-9,
         lambda v: prox.project_intersection(
-            [penalties.L2Ball(1.0), penalties.Halfspace(NORMAL, -0.1)], v, tol=1e-13
+            v, [penalties.L2Ball(1.0), penalties.Halfspace(NORMAL, -0.1)], tol=1e-13
         ),
     ),
     Row(

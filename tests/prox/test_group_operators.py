@@ -191,7 +191,15 @@ def test_latent_group_special_cases(rng):
     np.testing.assert_allclose(prox.latent_group(v, 0.7, MEMBERS, W), parts, atol=1e-12)
     np.testing.assert_allclose(prox.latent_group(v, 0.0, OVERLAP), v, atol=1e-15)
     assert not prox.latent_group(v, 100.0, OVERLAP).any()
-    assert not prox.latent_group(v, np.inf, OVERLAP).any()
+    with pytest.raises(ValueError, match="lam must be finite"):
+        prox.latent_group(v, np.inf, OVERLAP)
+    with pytest.raises(ValueError, match="weights must be finite"):
+        prox.latent_group(v, 1.0, OVERLAP, np.full(len(OVERLAP), np.inf))
+    for scale in (1e-200, 1e200):
+        scaled = prox.latent_group(v * scale, 0.7 * scale, OVERLAP, "sqrt") / scale
+        np.testing.assert_allclose(
+            scaled, prox.latent_group(v, 0.7, OVERLAP, "sqrt"), rtol=1e-10, atol=1e-12
+        )
     loop = np.array([prox.latent_group(c, 0.7, OVERLAP, "sqrt") for c in v.T]).T
     np.testing.assert_array_equal(prox.latent_group(v, 0.7, OVERLAP, "sqrt"), loop)
     np.testing.assert_array_equal(prox.latent_group(v.T, 0.7, OVERLAP, "sqrt", axis=1), loop.T)
@@ -560,3 +568,5 @@ def test_torch_latent_group(rng):
     x = prox.latent_group(torch.tensor(v), 0.7, OVERLAP)
     assert isinstance(x, torch.Tensor)
     np.testing.assert_array_equal(x.numpy(), prox.latent_group(v, 0.7, OVERLAP))
+    with pytest.raises(TypeError, match="must not require a gradient"):
+        prox.latent_group(torch.tensor(v, requires_grad=True), 0.7, OVERLAP)

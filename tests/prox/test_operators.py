@@ -695,3 +695,12 @@ def test_mcp_limits(rng):
         prox.mcp(v, np.sqrt(2 * 0.8 / 0.1), 0.1, step=1.0), prox.l0(v, 0.8)
     )
     np.testing.assert_array_equal(prox.elastic_net(v, 0.7, 0.0), prox.l1(v, 0.7))
+
+
+def test_elastic_net_with_an_infinite_level():
+    level = np.array([np.inf, 1.0])
+    np.testing.assert_array_equal(prox.elastic_net([5.0, 3.0], level, 1.0), [0.0, 1.0])
+    penalty = penalties.ElasticNet(level, 1.0)
+    np.testing.assert_array_equal(penalty.prox([5.0, 3.0]), [0.0, 1.0])
+    assert penalty.value([0.0, 2.0]) == 4.0
+    assert penalty.value([1.0, 2.0]) == np.inf

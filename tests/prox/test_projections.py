@@ -464,10 +464,10 @@ def test_l1inf_ball_with_many_groups(rng):
 def test_intersection_of_two_sets_with_a_formula(rng):
     sets = [lambda z: np.maximum(z, 0), lambda z: prox.project_hyperplane(z, np.ones(N), 1.0)]
     for v in rng.standard_normal((10, N)):
-        found = prox.project_intersection(sets, v, tol=1e-12)
+        found = prox.project_intersection(v, sets, tol=1e-12)
         np.testing.assert_allclose(found, prox.project_simplex(v), atol=1e-9)
     caps = [lambda z: np.clip(z, 0, 1), lambda z: prox.project_hyperplane(z, np.ones(N), 2.5)]
-    result = prox.project_intersection(caps, v, tol=1e-12, full_output=True)
+    result = prox.project_intersection(v, caps, tol=1e-12, full_output=True)
     assert isinstance(result, Result)
     assert result.success
     np.testing.assert_allclose(result.x, prox.project_capped_simplex(v, 2.5), atol=1e-9)
@@ -475,8 +475,8 @@ def test_intersection_of_two_sets_with_a_formula(rng):
     assert result.fun == pytest.approx(0.5 * np.sum((result.x - v) ** 2))
     assert result.history["certificate"][-1] <= 1e-12
     inside = np.full(N, 1 / N)
-    np.testing.assert_allclose(prox.project_intersection(sets, inside), inside, rtol=1e-15)
-    single = prox.project_intersection(sets, v.astype(np.float32))
+    np.testing.assert_allclose(prox.project_intersection(inside, sets), inside, rtol=1e-15)
+    single = prox.project_intersection(v.astype(np.float32), sets)
     assert single.dtype == np.float32
 
 
@@ -484,7 +484,7 @@ def test_alternating_projections_would_be_wrong():
     """Dykstra's corrections matter: plain alternation ends elsewhere in the intersection."""
     sets = [lambda z: prox.project_halfspace(z, [1.0, 0.5], 0.0), lambda z: np.minimum(z, 0.5)]
     v = np.array([1.0, 3.0])
-    found = prox.project_intersection(sets, v, tol=1e-12)
+    found = prox.project_intersection(v, sets, tol=1e-12)
     grid = np.stack(np.meshgrid(*[np.linspace(-3, 0.5, 1401)] * 2), -1).reshape(-1, 2)
     grid = grid[grid @ [1.0, 0.5] <= 1e-12]
     best = grid[np.argmin(np.sum((grid - v) ** 2, axis=1))]
@@ -494,13 +494,13 @@ def test_alternating_projections_would_be_wrong():
 def test_intersection_that_is_empty_says_so():
     apart = [lambda z: np.minimum(z, 0.0), lambda z: np.maximum(z, 1.0)]
     with pytest.warns(ConvergenceWarning, match="not converged"):
-        result = prox.project_intersection(apart, [0.3], max_iter=50, full_output=True)
+        result = prox.project_intersection([0.3], apart, max_iter=50, full_output=True)
     assert not result.success
     for sets, error in (([], ValueError), ([3.0], TypeError)):
         with pytest.raises(error, match="projections"):
-            prox.project_intersection(sets, [1.0])
+            prox.project_intersection([1.0], sets)
     with pytest.raises(ValueError, match="v must be finite"):
-        prox.project_intersection([lambda z: z], [np.nan])
+        prox.project_intersection([np.nan], [lambda z: z])
 
 
 def test_intersection_stops_when_the_callback_says_so():
@@ -508,7 +508,7 @@ def test_intersection_stops_when_the_callback_says_so():
         raise StopIteration
 
     apart = [lambda z: np.minimum(z, 0.0), lambda z: np.maximum(z, 1.0)]
-    result = prox.project_intersection(apart, [0.3], callback=stop, full_output=True)
+    result = prox.project_intersection([0.3], apart, callback=stop, full_output=True)
     assert result.nit == 1
 
 
@@ -547,3 +547,18 @@ def test_intersection_stops_when_the_callback_says_so():
 def test_bad_arguments(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+@pytest.mark.parametrize("scale", [1e8, 1e14, 1e16])
+def test_weighted_sets_keep_their_sum_far_away(scale, rng):
+    """The largest quotient is rounded, and the rounding is as large as the radius."""
+    for _ in range(20):
+        w = rng.uniform(0.5, 2, 6)
+        v = scale * rng.standard_normal() * w * rng.choice([-1, 1], 6) + rng.standard_normal(6)
+        x = prox.project_l1_ball(v, 1.0, w)
+        assert w @ np.abs(x) == pytest.approx(1.0, abs=1e-12)
+        single = prox.project_l1_ball(v.astype(np.float32), 1.0, w)
+        assert w @ np.abs(single) == pytest.approx(1.0, abs=1e-5)
+        x = prox.project_capped_simplex(np.abs(v), 1.0, 0.4, w)
+        assert w @ x == pytest.approx(1.0, abs=1e-12)
+        assert np.all((x >= 0) & (x <= 0.4))

@@ -444,3 +444,22 @@ def test_huber_is_firmly_nonexpansive(v, shift, lam, delta):
 def test_bad_parameters(call, match):
     with pytest.raises(ValueError, match=f"^{match}"):
         call()
+
+
+@pytest.mark.parametrize("name", ["mcp", "scad"])
+def test_the_line_stays_on_its_segment_at_the_limit_step(name, rng):
+    """Where its slope is 0/0 every point of the segment is optimal, and none outside is."""
+    operator, value = (prox.mcp, harness.mcp_value) if name == "mcp" else (prox.scad, scad_value)
+    for lam, gamma in zip(rng.uniform(0.1, 3, 300), rng.uniform(2.1, 6, 300), strict=True):
+        limit = gamma if name == "mcp" else gamma - 1.0
+        rho = 1.0 / limit
+        free = gamma * lam
+        v = np.array([free, np.nextafter(free, 0), np.nextafter(free, np.inf), 0.999 * free])
+        v = np.concatenate([v, -v])
+        grid = np.linspace(0, 1.1, 1101) * v[:, None]
+        for step in (1 / rho, limit, np.nextafter(limit, 0), np.nextafter(limit, np.inf)):
+            x = operator(v, lam, gamma, step=step)
+            assert np.all((x * v >= 0) & (np.abs(x) <= np.abs(v)))
+            best = np.min(0.5 * (grid - v[:, None]) ** 2 + step * value(grid, lam, gamma), axis=1)
+            reached = 0.5 * (x - v) ** 2 + step * value(x, lam, gamma)
+            assert np.all(reached <= best + 1e-13 * (1 + best))

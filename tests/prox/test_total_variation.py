@@ -616,3 +616,25 @@ ones = np.ones((3, 4))
 def test_bad_input(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-30, 1e-200, 1e200])
+def test_trend_filter_at_any_scale(scale, rng):
+    v = rng.standard_normal(30)
+    fit = np.polyval(np.polyfit(np.arange(30), v, 1), np.arange(30))
+    for lam, step in ((1e16 * scale, 1.0), (1e300, 1.0), (1.0, 1e300)):
+        found = prox.trend_filter(v * scale, lam, 1, step=step)
+        np.testing.assert_allclose(found / scale, fit, atol=1e-12)
+    seen = []
+    result = prox.solve_trend_filter(v * scale, 0.7 * scale, tol=1e-11, callback=seen.append)
+    expected = prox.trend_filter(v, 0.7, tol=1e-11)
+    np.testing.assert_allclose(result.x / scale, expected, atol=1e-4)
+    np.testing.assert_allclose(result.dual / scale, prox.solve_trend_filter(v, 0.7).dual, atol=0.1)
+    again = prox.solve_trend_filter(v * scale, 0.7 * scale, x0=result, tol=1e-10)
+    assert again.nit == 0
+    assert seen[-1].fun == result.fun == result.history["fun"][-1]
+
+
+def test_fused_lasso_refuses_an_infinite_level():
+    with pytest.raises(ValueError, match="lam_l1 must be finite"):
+        prox.fused_lasso([1.0, 2.0], np.inf, 1.0)

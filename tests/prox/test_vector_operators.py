@@ -435,7 +435,8 @@ def test_l1_minus_l2_special_cases(rng):
     v = rng.standard_normal((5, 6)) * 2
     np.testing.assert_allclose(prox.l1_minus_l2(v, 0.7, 0.0), prox.l1(v, 0.7), atol=1e-15)
     np.testing.assert_array_equal(prox.l1_minus_l2(v, 0.0), v)
-    assert not prox.l1_minus_l2(v, np.inf, 0.5).any()
+    with pytest.raises(ValueError, match="lam must be finite"):
+        prox.l1_minus_l2(v, np.inf, 0.5)
     rows = prox.l1_minus_l2(v, 0.7, 0.6, axis=1)
     np.testing.assert_allclose(rows, [prox.l1_minus_l2(r, 0.7, 0.6) for r in v], rtol=1e-14)
     z = v * np.exp(1j * rng.uniform(0, 7, v.shape))
