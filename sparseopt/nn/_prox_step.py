@@ -115,6 +115,10 @@ class ProxStep:
                 f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}"
             )
         self.optimizer = optimizer
+        if isinstance(clear_buffers, str) or not isinstance(clear_buffers, bool | tuple | list):
+            raise TypeError(
+                f"clear_buffers must be a bool or a tuple of names, got {clear_buffers!r}"
+            )
         self.clear_buffers = clear_buffers
         self.steps = 0
         self._strength = 1.0

@@ -521,6 +521,11 @@ def test_other_devices_take_the_native_path(torch, monkeypatch):
             "strength",
         ),
         (lambda o, p: so.nn.ProxStep(o, pen.L1(1.0)).project(2), TypeError, "penalty"),
+        (
+            lambda o, p: so.nn.ProxStep(o, pen.L1(1.0), clear_buffers="exp_avg"),
+            TypeError,
+            "clear_buffers",
+        ),
     ],
 )
 def test_bad_input(torch, make, error, message):
