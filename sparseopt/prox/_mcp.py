@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core import copysign, elementwise, formula, maximum, minimum, sqrt, where
+from .._core import copysign, elementwise, formula, minimum, sqrt, where
 from .._core._validate import parameter, steps
+from ._l1 import soft_threshold
 
 
 @formula
@@ -18,7 +19,7 @@ def firm_threshold(v, lam, gamma, step):  # type: ignore[no-untyped-def]
     a = abs(v)
     short = step < gamma
     steep = 1.0 / where(short, 1.0 - step / gamma, 1.0)
-    line = minimum(maximum(a - step * lam, 0.0) * steep, a)
+    line = minimum(soft_threshold(a, step * lam) * steep, a)
     firm = where(a > gamma * lam, v, copysign(line, v) + 0.0)  # no -0
     hard = where(a > lam * sqrt(step * gamma), v, v - v)
     return where(short, firm, hard)
