@@ -107,7 +107,7 @@ class ProxStep:
         params: Iterable[Any] | None = None,
         view: Any = "element",
         joint: bool = False,
-        clear_buffers: bool | tuple[str, ...] = True,
+        clear_buffers: Any = True,
     ) -> None:
         torch = torch_module()
         if not isinstance(optimizer, torch.optim.Optimizer):
@@ -119,7 +119,7 @@ class ProxStep:
             raise TypeError(
                 f"clear_buffers must be a bool or a tuple of names, got {clear_buffers!r}"
             )
-        self.clear_buffers = clear_buffers
+        self.clear_buffers: Any = clear_buffers
         self.steps = 0
         self._strength = 1.0
         self._penalties = _per_group(penalty, len(optimizer.param_groups))
@@ -259,11 +259,16 @@ class ProxStep:
         masks = None
         for i, p in enumerate(view.parameters):
             for name, buffer in self.optimizer.state.get(p, {}).items():
-                if getattr(buffer, "shape", None) != p.shape or name == "step":
+                if getattr(buffer, "shape", None) != p.shape:
                     continue
-                if self.clear_buffers is True or name in self.clear_buffers:  # type: ignore[operator]
+                wanted = self.clear_buffers
+                if name not in _NO_MOMENTUM if wanted is True else name in wanted:
                     masks = view.alive(decided) if masks is None else masks
                     buffer.mul_(masks[i])  # several times as fast as filling
+
+
+# Buffers of a parameter's shape that remember no gradient: counters, Rprop's steps, ASGD's average.
+_NO_MOMENTUM = frozenset({"step", "step_size", "ax"})
 
 
 @dataclasses.dataclass

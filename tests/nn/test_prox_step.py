@@ -89,9 +89,10 @@ def test_any_optimizer(torch, name):
     assert 0 < step.nonzeros()[0] < 35
     assert step.steps == 1
     zero = ours.detach() == 0
-    for buffer in second.state[ours].values():
+    for key, buffer in second.state[ours].items():
         if getattr(buffer, "shape", None) == ours.shape:
-            assert not buffer[zero].any()
+            if key not in ("step_size", "ax"):  # no momentum
+                assert not buffer[zero].any()
             assert name == "rprop" or buffer[~zero].any()
 
 
@@ -314,6 +315,17 @@ def test_joint_vectors(torch, view):
     so.nn.ProxStep(optimizer, pen.L1(1.0), joint=True)
     with pytest.raises(ValueError, match="share a learning rate"):
         optimizer.step()
+
+
+@pytest.mark.parametrize(("name", "kept"), [("Rprop", "step_size"), ("ASGD", "ax")])
+def test_buffers_that_are_no_momentum_stay(torch, name, kept):
+    p = torch.nn.Parameter(torch.tensor([3.0, 0.01]))
+    optimizer = getattr(torch.optim, name)([p], lr=0.1)
+    so.nn.ProxStep(optimizer, pen.L1(2.0), params=[p])
+    p.grad = torch.zeros(2)
+    optimizer.step()
+    assert p[1] == 0.0
+    assert optimizer.state[p][kept][1] != 0.0
 
 
 def test_buffers(torch):
