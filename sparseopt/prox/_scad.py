@@ -6,7 +6,6 @@ from typing import Any
 
 from .._core import copysign, elementwise, formula, maximum, minimum, sqrt, where
 from .._core._validate import parameter, steps
-from ._l1 import soft_threshold
 
 
 @formula
@@ -27,7 +26,7 @@ def scad_threshold(v, lam, gamma, step):  # type: ignore[no-untyped-def]
     on_line = a > edge
     zero = 0.0 * a
     move = step * lam * where(on_line, gamma / (gamma - 1.0) + zero, 1.0)
-    moved = soft_threshold(a, move) * where(on_line, steep + zero, 1.0)
+    moved = maximum(a - move, 0.0) * where(on_line, steep + zero, 1.0)  # a >= 0: no sign to keep
     size = minimum(maximum(moved, where(on_line, lam + zero, 0.0)), a)
     return where(a > free, v, copysign(size, v) + 0.0)  # no -0
 
