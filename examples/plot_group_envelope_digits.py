@@ -158,8 +158,9 @@ print(
 # Accuracy and size over the epochs
 # ---------------------------------
 # Thick lines are means over three seeds (one for l2,1), thin ones the single runs. On such an easy
-# task every network stays accurate, but only the envelope is told the size it has to reach. (Levels,
-# growth and batch were chosen by looking at this same test set: the accuracies are optimistic.)
+# task every network stays accurate, but only the envelope is told the size it has to reach.
+# (Levels, growth and batch were chosen by looking at this same test set: the accuracies are
+# optimistic.)
 
 colours = dict(zip(runs, ["0.45", "tab:orange", "tab:red", "tab:blue"], strict=True))
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
