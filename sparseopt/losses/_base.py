@@ -47,3 +47,41 @@ class LossLike(Protocol):
     def lipschitz(self) -> float:
         """Lipschitz constant of the gradient in x, or an estimate of it."""
         ...
+
+
+@runtime_checkable
+class BlockLossLike(LossLike, Protocol):
+    """A loss whose coordinates can be changed a block at a time.
+
+    Coordinates are the entries of ``x.ravel()``, a block is an integer array of some of them, and
+    ``z`` is the prediction, which ``move`` keeps up to date. H is a constant matrix that bounds
+    the Hessian everywhere.
+    """
+
+    def coordinate_bounds(self) -> Array:
+        """The diagonal of H: Lipschitz constants L_i of the partial derivatives, shape (p,)."""
+        ...
+
+    def row_sums(self) -> Array:
+        """``sum_j |H_ij|`` for each coordinate i, shape (p,)."""
+        ...
+
+    def block_gradient(self, block: Array, u: Array) -> Array:
+        """The block's part of ``pull_back(u)``."""
+        ...
+
+    def block_bound(self, block: Array) -> Array:
+        """The block's square of H, or of a tighter bound that holds for the block alone."""
+        ...
+
+    def block_hessian(self, block: Array, z: Array) -> Array:
+        """The block's square of the Hessian at ``z``."""
+        ...
+
+    def third_order(self, block: Array) -> tuple[Array, float]:
+        """Lipschitz constants of the second derivatives: per coordinate, and of the block."""
+        ...
+
+    def move(self, z: Array, block: Array, d: Array) -> None:
+        """Change ``z`` in place for a change ``d`` of the block's coordinates."""
+        ...
