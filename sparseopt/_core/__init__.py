@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_driver": ["Run", "State", "iterate"],
-        "_elementwise": ["accumulate", "as_floating", "elementwise", "total"],
+        "_elementwise": ["accumulate", "as_floating", "compile_beside", "elementwise", "total"],
         "_fibres": ["from_rows", "to_rows"],
         "_groups": ["Groups", "as_groups"],
         "_jit": ["cache_counts", "formula", "jit"],
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ._driver import iterate as iterate
     from ._elementwise import accumulate as accumulate
     from ._elementwise import as_floating as as_floating
+    from ._elementwise import compile_beside as compile_beside
     from ._elementwise import elementwise as elementwise
     from ._elementwise import total as total
     from ._fibres import from_rows as from_rows

@@ -232,14 +232,25 @@ def _generate(kernel: Any, is_array: tuple[bool, ...], source: str, kind: str) -
     The loop is generated source with the formula as a *global* and the formula's file as its own,
     so it is stored in Numba's disk cache under a name that no other loop has.
     """
-    function = getattr(kernel, "py_func", kernel)
     letters = [f"p{i}" for i in range(len(is_array))]
     arguments = "".join(
         f", {p}[i]" if a else f", {p}" for p, a in zip(letters, is_array, strict=True)
     )
-    name = f"{function.__name__}_{kind}_" + "".join("a" if a else "s" for a in is_array)
-    scope: dict[str, Any] = {"formula": kernel, "np": np, "__name__": function.__module__}
-    text = source.format(arguments, name, "".join(f", {p}" for p in letters))
+    suffix = f"{kind}_" + "".join("a" if a else "s" for a in is_array)
+    parameters = "".join(f", {p}" for p in letters)
+    return compile_beside(kernel, suffix, source.format(arguments, "loop", parameters))
+
+
+def compile_beside(kernel: Any, suffix: str, source: str, **scope: Any) -> Any:
+    """Compile ``def loop(...)``, source that calls ``formula``, as if from the formula's file.
+
+    The loop has the formula as a *global* and the formula's file as its own, so it is stored in
+    Numba's disk cache, under a name that no other loop has.
+    """
+    function = getattr(kernel, "py_func", kernel)
+    name = f"{function.__name__}_{suffix}"
+    scope |= {"formula": kernel, "np": np, "__name__": function.__module__}
+    text = source.replace("def loop(", f"def {name}(", 1)
     exec(compile(text, function.__code__.co_filename, "exec"), scope)
     return jit(scope[name])
 

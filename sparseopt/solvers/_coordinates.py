@@ -1,0 +1,65 @@
+"""A separable penalty as coordinate descent sees it: one scalar operator for each coordinate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..penalties import L1, ElasticNet, NonnegativeL1
+from ..penalties._base import beside
+from ..prox._l1 import soft_threshold
+from ..prox._nonnegative_l1 import nonnegative_threshold
+
+Array = np.ndarray[Any, Any]
+
+
+class Coordinates:
+    """The formulas and parameters of a separable penalty on n coordinates.
+
+    Attributes
+    ----------
+    levels : ndarray or None
+        Levels of the l1 norm, if the penalty is one (with a ridge, or on the positive side only).
+        Then exact steps on the support, screening and duality gaps are at hand.
+    ridge : ndarray or None
+        Half-squares beside the l1 norm.
+    positive : bool
+        Whether negative values are forbidden.
+    """
+
+    def __init__(self, penalty: Any, n: int) -> None:
+        self.penalty = penalty
+        self.levels: Array | None = None
+        self.ridge: Array | None = None
+        self.positive = isinstance(penalty, NonnegativeL1)
+        if type(penalty) in (L1, ElasticNet, NonnegativeL1):
+            self.levels = self._full(penalty.lam, n)
+            if isinstance(penalty, ElasticNet):
+                self.ridge = self._full(penalty.mu, n)
+        self.size = n
+        self._shape = np.zeros(n)
+
+    def _full(self, value: Any, n: int) -> Array:
+        return np.broadcast_to(np.asarray(beside(value, np.empty(n)), float), (n,)).copy()
+
+    def excess(self, x: Array, gradient: Array) -> Array:
+        """How far each coordinate is from optimal, in units of the gradient; <= 0 where it is."""
+        if self.levels is None:
+            return np.asarray(self.penalty.subdiff_distance(x, gradient), float)
+        push = -gradient if self.positive else np.abs(gradient)
+        return push - self.levels
+
+    def operator(self, working: Array, inverse: Array, ridge_inside: bool) -> tuple[Any, Any]:
+        """The formula of the proximal operator and its parameters, for steps ``inverse``.
+
+        With ``ridge_inside`` the quadratic holds the ridge already.
+        """
+        if self.levels is not None and (ridge_inside or self.ridge is None):
+            formula = nonnegative_threshold if self.positive else soft_threshold
+            return formula, (inverse * self.levels[working],)
+        steps = self._shape.copy()
+        steps[working] = inverse
+        parameters = self.penalty.prox_parameters(self._shape, steps)
+        whole = [np.broadcast_to(np.asarray(p, float), steps.shape) for p in parameters]
+        return self.penalty.prox_formula, tuple(p[working] for p in whole)

@@ -1,0 +1,114 @@
+"""The columns of a design matrix, dense or sparse, as coordinate methods need them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._models import add_columns, column_moments
+
+Array = np.ndarray[Any, Any]
+
+
+class Design:
+    """Access to the columns of ``loss.A``, and the rows and Gram matrix of the present set.
+
+    Dense columns of the working set are held as rows of a float64 matrix; sparse ones are used
+    where they are. With constant curvature the Gram matrix grows with the set.
+    """
+
+    def __init__(self, loss: Any) -> None:
+        from scipy.sparse import csc_array, issparse
+
+        A = loss.A
+        self.loss = loss
+        self.m, self.n = A.shape
+        self.sparse = issparse(A)
+        if self.sparse:
+            A = csc_array(A)
+            self._data = A.data.astype(np.float64, copy=False)
+            self._indices = A.indices.astype(np.int32, copy=False)
+            self._indptr = A.indptr.astype(np.int64, copy=False)
+            self._A: Any = A
+        elif isinstance(A, np.ndarray):
+            self._A = A
+        else:
+            raise TypeError(
+                "A must be an array or a SciPy sparse array for coordinate descent, "
+                f"got {type(A).__name__}"
+            )
+        self.working: Array = np.empty(0, np.intp)
+        self._rows: Array = np.empty((0, self.m))
+        self._gram: Array = np.empty((0, 0))
+
+    def correlate(self, u: Array) -> Array:
+        """``A' u``."""
+        result: Array = self._A.T @ np.asarray(u, self._A.dtype)
+        return result
+
+    def select(self, working: Array) -> None:
+        """Hold the columns of a working set, reusing those at hand."""
+        if self.sparse:
+            self.working = working
+            return
+        old = self.working
+        shared = min(old.size, working.size)
+        if not np.array_equal(old[:shared], working[:shared]):
+            place = np.full(self.n, -1)
+            place[old] = np.arange(old.size)
+            kept = place[working]
+            kept = kept[: np.argmin(np.append(kept, -1) >= 0)]
+            self._rows = self._rows[kept]
+            self._gram = self._gram[np.ix_(kept, kept)]
+            shared = kept.size
+        self._rows = np.concatenate([self._rows[:shared], self._take(working[shared:])])
+        self._gram = self._gram[:shared, :shared]
+        self.working = working
+
+    def _take(self, columns: Array) -> Array:
+        return np.ascontiguousarray(self._A.T[columns], np.float64)
+
+    def gram(self, curvature: Array | None, centred: bool) -> Array:
+        """``X' D X`` of the working set, of centred columns where an intercept is minimised out."""
+        rows = self._rows
+        if curvature is None:
+            curvature_sum = float(self.m)
+            known, size = self._gram.shape[0], rows.shape[0]
+            if known < size:
+                gram = np.empty((size, size))
+                gram[:known, :known] = self._gram
+                cross = rows[:known] @ rows[known:].T
+                gram[:known, known:] = cross
+                gram[known:, :known] = cross.T
+                gram[known:, known:] = rows[known:] @ rows[known:].T
+                self._gram = gram
+            H, sums = self._gram, rows
+        else:
+            curvature_sum = float(curvature.sum())
+            sums = rows * curvature
+            H = sums @ rows.T
+        if centred:
+            mean = sums.sum(1)
+            H = H - np.outer(mean, mean) / curvature_sum
+        return H
+
+    def columns(self, working: Array) -> tuple[Array, Array, Array, Array]:
+        """Sparse columns as ``(data, indices, starts, stops)``."""
+        return self._data, self._indices, self._indptr[working], self._indptr[working + 1]
+
+    def moments(self, working: Array, curvature: Array, centred: bool) -> tuple[Array, Array]:
+        """Weighted squared norms and, with an intercept, means of sparse columns."""
+        squares, sums = column_moments(self.columns(working), curvature)
+        mean = sums / curvature.sum() if centred else np.zeros_like(sums)
+        return squares - curvature.sum() * mean * mean, mean
+
+    def predict(self, working: Array, x: Array) -> Array:
+        """``X x``."""
+        if self.sparse:
+            z = np.zeros(self.m)
+            add_columns(self.columns(working), x, z)
+            return z
+        support = np.flatnonzero(x)
+        result: Array = x[support] @ self._rows[support]
+        return result
