@@ -64,7 +64,7 @@ def sparse_regression(
     References
     ----------
     J. Nutini, I. Laradji, M. Schmidt (2022). Let's make block coordinate descent converge faster.
-    JMLR 23(131), arXiv 1712.08859, appendix on the experiments.
+    JMLR 23(131), arXiv 1712.08859.
 
     Examples
     --------
@@ -117,13 +117,13 @@ def sparse_classification(
     References
     ----------
     J. Nutini, I. Laradji, M. Schmidt (2022). Let's make block coordinate descent converge faster.
-    JMLR 23(131), arXiv 1712.08859, appendix on the experiments.
+    JMLR 23(131), arXiv 1712.08859.
 
     Examples
     --------
     >>> from sparseopt.datasets import sparse_classification
     >>> sparse_classification(6, 8, rng=0).y
-    array([ 1.,  1.,  1.,  1.,  1., -1.])
+    array([ 1.,  1.,  1., -1.,  1., -1.])
     """
     rng = as_rng(rng)
     A = _scaled_design(m, n, density, rng)
@@ -171,13 +171,13 @@ def sparse_multiclass(
     References
     ----------
     J. Nutini, I. Laradji, M. Schmidt (2022). Let's make block coordinate descent converge faster.
-    JMLR 23(131), arXiv 1712.08859, appendix on the experiments.
+    JMLR 23(131), arXiv 1712.08859.
 
     Examples
     --------
     >>> from sparseopt.datasets import sparse_multiclass
     >>> sparse_multiclass(6, 8, 3, rng=0).y
-    array([1, 1, 0, 1, 1, 0])
+    array([1, 1, 1, 0, 1, 1])
     """
     rng = as_rng(rng)
     sigma = float(parameter("noise", noise, finite=True))

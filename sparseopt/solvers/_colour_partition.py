@@ -36,7 +36,7 @@ def colour_partition(Q: Any, *, order: Any = "lipschitz") -> list[Array]:
     References
     ----------
     J. Nutini, I. Laradji, M. Schmidt (2022). Let's make block coordinate descent converge faster.
-    JMLR 23(131), arXiv 1712.08859, section 4.
+    JMLR 23(131), arXiv 1712.08859.
 
     Examples
     --------

@@ -61,7 +61,7 @@ def solve_forest(Q: Any, b: Any, *, block: Any = None) -> Array:
     O. Shental, P. Siegel, J. Wolf, D. Bickson, D. Dolev (2008). Gaussian belief propagation
     solver for systems of linear equations. ISIT.
     J. Nutini, I. Laradji, M. Schmidt (2022). Let's make block coordinate descent converge faster.
-    JMLR 23(131), arXiv 1712.08859, section 4.
+    JMLR 23(131), arXiv 1712.08859.
 
     Examples
     --------

@@ -41,7 +41,7 @@ def greedy_forest(Q: Any, scores: Any) -> Array:
     References
     ----------
     J. Nutini, I. Laradji, M. Schmidt (2022). Let's make block coordinate descent converge faster.
-    JMLR 23(131), arXiv 1712.08859, section 4.
+    JMLR 23(131), arXiv 1712.08859.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def random_forest(Q: Any, *, rng: Any = None) -> Array:
     >>> from sparseopt.datasets import lattice_graph
     >>> from sparseopt.solvers import random_forest
     >>> random_forest(lattice_graph(2, 2), rng=0)
-    array([0, 2, 3])
+    array([0, 1, 2])
     """
     graph = as_graph(Q)
     return forest_by_scan(graph, as_rng(rng).permutation(graph.n))
@@ -127,7 +127,7 @@ def forest_partition(Q: Any, *, order: Any = "lipschitz") -> list[Array]:
     References
     ----------
     J. Nutini, I. Laradji, M. Schmidt (2022). Let's make block coordinate descent converge faster.
-    JMLR 23(131), arXiv 1712.08859, section 4.
+    JMLR 23(131), arXiv 1712.08859.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def comb_partition(rows: int, cols: int, *, nodes: Any = None) -> list[Array]:
     References
     ----------
     J. Nutini, I. Laradji, M. Schmidt (2022). Let's make block coordinate descent converge faster.
-    JMLR 23(131), arXiv 1712.08859, figure 3.
+    JMLR 23(131), arXiv 1712.08859.
 
     Examples
     --------
