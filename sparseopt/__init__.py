@@ -9,10 +9,11 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {"_core": ["ConvergenceWarning", "Result", "Status"], "solvers": ["minimize"]},
-    submodules=["linop", "losses", "nn", "penalties", "prox", "solvers"],
+    submodules=["datasets", "linop", "losses", "nn", "penalties", "prox", "solvers"],
 )
 
 if TYPE_CHECKING:
+    from . import datasets as datasets
     from . import linop as linop
     from . import losses as losses
     from . import nn as nn

@@ -51,6 +51,12 @@ def squared_hinge_slope(x, lam):  # type: ignore[no-untyped-def]
     return lam * minimum(x - 1.0, 0.0)
 
 
+@formula
+def squared_hinge_curvature(x, lam):  # type: ignore[no-untyped-def]
+    """Second derivative; at the corner of the derivative the larger of the two."""
+    return where(x <= 1.0, lam + 0.0 * x, 0.0 * x)
+
+
 def hinge(v: Any, lam: Any = 1.0, *, step: Any = 1.0, out: Any = None) -> Any:
     r"""Proximal operator of the hinge loss.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core import elementwise, formula, minimum, where
+from .._core import elementwise, formula, maximum, minimum, where
 from .._core._validate import parameter, steps
 from ._l1 import soft_threshold
 
@@ -28,6 +28,18 @@ def huber_value(x, delta, lam):  # type: ignore[no-untyped-def]
 def huber_slope(x, delta, lam):  # type: ignore[no-untyped-def]
     """Slope for x >= 0."""
     return lam * minimum(x, delta)
+
+
+@formula
+def huber_derivative(x, delta, lam):  # type: ignore[no-untyped-def]
+    """Derivative at any real x."""
+    return lam * minimum(maximum(x, -delta), delta)
+
+
+@formula
+def huber_curvature(x, delta, lam):  # type: ignore[no-untyped-def]
+    """Second derivative; at the corners of the derivative the larger of the two."""
+    return where(abs(x) <= delta, lam + 0.0 * x, 0.0 * x)
 
 
 def huber(v: Any, delta: Any, lam: Any = 1.0, *, step: Any = 1.0, out: Any = None) -> Any:

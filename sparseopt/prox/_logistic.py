@@ -56,6 +56,13 @@ def logistic_slope(x, lam):  # type: ignore[no-untyped-def]
     return -lam * where(x > 0.0, e, 1.0) / (1.0 + e)
 
 
+@formula
+def logistic_curvature(x, lam):  # type: ignore[no-untyped-def]
+    """Second derivative."""
+    e = exp(-abs(x))
+    return lam * e / ((1.0 + e) * (1.0 + e))
+
+
 def logistic(v: Any, lam: Any = 1.0, *, step: Any = 1.0, out: Any = None) -> Any:
     r"""Proximal operator of the logistic loss.
 

@@ -6,9 +6,23 @@ from .._core._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
-    {"_minimize": ["minimize"], "_proximal_gradient": ["proximal_gradient"]},
+    {
+        "_colour_partition": ["colour_partition"],
+        "_connected_partition": ["connected_partition"],
+        "_forest": ["solve_forest"],
+        "_forest_blocks": ["comb_partition", "forest_partition", "greedy_forest", "random_forest"],
+        "_minimize": ["minimize"],
+        "_proximal_gradient": ["proximal_gradient"],
+    },
 )
 
 if TYPE_CHECKING:
+    from ._colour_partition import colour_partition as colour_partition
+    from ._connected_partition import connected_partition as connected_partition
+    from ._forest import solve_forest as solve_forest
+    from ._forest_blocks import comb_partition as comb_partition
+    from ._forest_blocks import forest_partition as forest_partition
+    from ._forest_blocks import greedy_forest as greedy_forest
+    from ._forest_blocks import random_forest as random_forest
     from ._minimize import minimize as minimize
     from ._proximal_gradient import proximal_gradient as proximal_gradient

@@ -220,7 +220,7 @@ def test_import_loads_nothing_heavy():
     assert not heavy & set(out.split())
 
 
-@pytest.mark.parametrize("part", ["prox", "penalties", "losses", "linop", "solvers"])
+@pytest.mark.parametrize("part", ["prox", "penalties", "losses", "linop", "solvers", "datasets"])
 def test_optional_dependencies_stay_out(part):
     out = run_python(
         f"import sys; import sparseopt; dir(sparseopt.{part})\n"
