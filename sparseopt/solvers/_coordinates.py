@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..penalties import L1, ElasticNet, NonnegativeL1
+from ..penalties import L1, ElasticNet, NonnegativeL1, Separable
 from ..penalties._base import beside
 from ..prox._l1 import soft_threshold
 from ..prox._nonnegative_l1 import nonnegative_threshold
@@ -29,6 +29,12 @@ class Coordinates:
     """
 
     def __init__(self, penalty: Any, n: int) -> None:
+        if not isinstance(penalty, Separable):
+            raise TypeError(
+                f"penalty must be separable for coordinate descent, got {type(penalty).__name__}"
+            )
+        if not hasattr(penalty, "subdiff_distance"):
+            raise TypeError(f"penalty must have a subdifferential, got {type(penalty).__name__}")
         self.penalty = penalty
         self.levels: Array | None = None
         self.ridge: Array | None = None
@@ -49,6 +55,10 @@ class Coordinates:
             return np.asarray(self.penalty.subdiff_distance(x, gradient), float)
         push = -gradient if self.positive else np.abs(gradient)
         return push - self.levels
+
+    def nearly_active(self, working: Array) -> Array | float:
+        """The excess above which a coordinate at zero is worth keeping in a working set."""
+        return 0.0 if self.levels is None else -0.1 * self.levels[working]
 
     def operator(self, working: Array, inverse: Array, ridge_inside: bool) -> tuple[Any, Any]:
         """The formula of the proximal operator and its parameters, for steps ``inverse``.

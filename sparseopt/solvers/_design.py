@@ -6,41 +6,51 @@ from typing import Any
 
 import numpy as np
 
-from ._models import add_columns, column_moments
+from ..losses._design import SparseDesign
+from ._models import add_columns, column_moments, column_slopes
 
 Array = np.ndarray[Any, Any]
 
+_FEW = 200
+
 
 class Design:
-    """Access to the columns of ``loss.A``, and the rows and Gram matrix of the present set.
+    """Access to the columns of ``A``, and the rows and Gram matrix of the present working set.
 
     Dense columns of the working set are held as rows of a float64 matrix; sparse ones are used
     where they are. With constant curvature the Gram matrix grows with the set.
     """
 
-    def __init__(self, loss: Any) -> None:
-        from scipy.sparse import csc_array, issparse
+    def __init__(self, A: Any) -> None:
+        from scipy.sparse import issparse
 
-        A = loss.A
-        self.loss = loss
         self.m, self.n = A.shape
         self.sparse = issparse(A)
         if self.sparse:
-            A = csc_array(A)
+            A = SparseDesign(A).csc
             self._data = A.data.astype(np.float64, copy=False)
             self._indices = A.indices.astype(np.int32, copy=False)
             self._indptr = A.indptr.astype(np.int64, copy=False)
-            self._A: Any = A
-        elif isinstance(A, np.ndarray):
-            self._A = A
-        else:
+        elif not isinstance(A, np.ndarray):
             raise TypeError(
                 "A must be an array or a SciPy sparse array for coordinate descent, "
                 f"got {type(A).__name__}"
             )
+        if A.dtype.kind == "c":
+            raise TypeError(f"A must be real for coordinate descent, got dtype {A.dtype}")
+        self._A: Any = A
         self.working: Array = np.empty(0, np.intp)
         self._rows: Array = np.empty((0, self.m))
         self._gram: Array = np.empty((0, 0))
+
+    def room(self, size: int, least: int) -> int:
+        """How many coordinates to add beside a support of this size.
+
+        Sparse columns cost little; a Gram matrix grows with the square.
+        """
+        if self.sparse:
+            return max(10 * least, 2 * size)
+        return max(least, size // 2 if size <= _FEW else size)
 
     def correlate(self, u: Array) -> Array:
         """``A' u``."""
@@ -60,7 +70,8 @@ class Design:
             kept = place[working]
             kept = kept[: np.argmin(np.append(kept, -1) >= 0)]
             self._rows = self._rows[kept]
-            self._gram = self._gram[np.ix_(kept, kept)]
+            if self._gram.size:  # a Newton model has none to keep
+                self._gram = self._gram[np.ix_(kept, kept)]
             shared = kept.size
         self._rows = np.concatenate([self._rows[:shared], self._take(working[shared:])])
         self._gram = self._gram[:shared, :shared]
@@ -73,7 +84,7 @@ class Design:
         """``X' D X`` of the working set, of centred columns where an intercept is minimised out."""
         rows = self._rows
         if curvature is None:
-            curvature_sum = float(self.m)
+            mass = float(self.m)
             known, size = self._gram.shape[0], rows.shape[0]
             if known < size:
                 gram = np.empty((size, size))
@@ -85,13 +96,20 @@ class Design:
                 self._gram = gram
             H, sums = self._gram, rows
         else:
-            curvature_sum = float(curvature.sum())
+            mass = float(curvature.sum())
             sums = rows * curvature
             H = sums @ rows.T
         if centred:
             mean = sums.sum(1)
-            H = H - np.outer(mean, mean) / curvature_sum
+            H = H - np.outer(mean, mean) / mass
         return H
+
+    def slopes(self, working: Array, u: Array) -> Array:
+        """``X' u``."""
+        if self.sparse:
+            g: Array = column_slopes(self.columns(working), u, 0.0, np.zeros(working.size))
+            return g
+        return self._rows @ u
 
     def columns(self, working: Array) -> tuple[Array, Array, Array, Array]:
         """Sparse columns as ``(data, indices, starts, stops)``."""
@@ -100,8 +118,9 @@ class Design:
     def moments(self, working: Array, curvature: Array, centred: bool) -> tuple[Array, Array]:
         """Weighted squared norms and, with an intercept, means of sparse columns."""
         squares, sums = column_moments(self.columns(working), curvature)
-        mean = sums / curvature.sum() if centred else np.zeros_like(sums)
-        return squares - curvature.sum() * mean * mean, mean
+        mass = float(curvature.sum())
+        mean = sums / mass if centred else np.zeros_like(sums)
+        return squares - mass * mean * mean, mean
 
     def predict(self, working: Array, x: Array) -> Array:
         """``X x``."""

@@ -20,8 +20,6 @@ Array = np.ndarray[Any, Any]
 
 _SMALL = 200  # a support up to which an exact step costs no more than a few sweeps
 _FAST = 24.0  # how much more arithmetic LAPACK does in the same time, times 3
-_WINDOW = 5
-SLACK = 0.0
 
 
 @jit
@@ -87,6 +85,7 @@ class Model:
     """What both kinds share: sweeps until the gap is small, exact steps once signs are stable."""
 
     x: Array
+    inverse: Array
     levels: Array | None
     measures_gap: bool
     sweeps = 0
@@ -107,7 +106,7 @@ class Model:
             size = np.count_nonzero(self.x)
             spent += self.per_check * self.work(size)
             before, signs = signs, np.sign(self.x)
-            stable = before is not None and np.count_nonzero(before != signs) <= SLACK * size
+            stable = before is not None and np.array_equal(before, signs)
             if size <= _SMALL or (stable and spent >= size**3 / _FAST):
                 self.exact_step(size)
                 signs, spent = np.sign(self.x), 0.0
@@ -115,8 +114,10 @@ class Model:
                     return
 
     def finished(self, move: float, target: float) -> bool:
-        """Whether the answer is good enough."""
-        return (self.gap() if self.measures_gap else move) <= target
+        """Whether the gap is small, or without one the gradient, as far as moves tell."""
+        if self.measures_gap:
+            return self.gap() <= target
+        return float(np.sqrt(move / self.inverse.min())) <= target
 
     def sweep(self, count: int) -> float:
         """Sweep ``count`` times; the largest ``H_jj d_j^2`` of the last is returned."""
@@ -201,7 +202,6 @@ class GramModel(Model):
 
 class ColumnModel(Model):
     """A model with sparse columns; sweeps are extrapolated (Anderson acceleration)."""
-
 
     def __init__(
         self,

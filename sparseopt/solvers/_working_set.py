@@ -9,19 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from .._core import Result, State, iterate
+from .._core import State, iterate
+from ..losses._linear import LinearLoss
 from ._composite import Array, Composite, default_tolerance
 from ._coordinates import Coordinates
 from ._design import Design
+from ._fit import Fit
 from ._models import ColumnModel, GramModel, Model
 
-
-_FEW = 200
+_FLAT = 1e-5  # curvatures below this part of the largest are raised to it, in Newton models
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
-class _Point(State):
-    """Where the last working set has led; ``x`` of the base class is ``current``."""
+class Point(State):
+    """Where a working set has led: ``x``, its products and certificate."""
 
     z: Array
     gradient: Array
@@ -31,112 +32,262 @@ class _Point(State):
     working: Array
 
 
+def working_set(
+    loss: Any,
+    penalty: Any,
+    *,
+    x0: Any = None,
+    tol: float | None = None,
+    max_iter: int = 200,
+    callback: Callable[[State], object] | None = None,
+    progress: bool = False,
+) -> Fit:
+    r"""Minimise a loss of ``A x`` plus a separable penalty by coordinate descent on working sets.
+
+    .. math:: \min_x\ f(A x) + \sum_j g_j(x_j)
+
+    Each iteration looks at all coordinates once, adds those that are furthest from optimal to the
+    working set, and solves the problem there: cyclic sweeps of coordinate descent on a quadratic
+    model (the problem itself for least squares), and for l1 norms an exact step, one triangular
+    solve with a factor that follows the support. So the lasso ends at the exact solution after
+    finitely many steps, not by slow convergence.
+
+    Parameters
+    ----------
+    loss : object
+        A member of `sparseopt.losses` with a matrix ``A``, dense or sparse (it is never made
+        dense), and one column of data; with its own ``intercept`` and ``sample_weights``.
+    penalty : object
+        Separable: `penalties.L1` (also with a level per coordinate), `penalties.ElasticNet`,
+        `penalties.NonnegativeL1`, and, without exact steps, `penalties.MCP`, `penalties.SCAD`
+        and others with a finite slope at zero.
+    x0 : array_like or Result, optional
+        Start; zero if not given.
+    tol : float, optional
+        Bound on the certificate, by default 1e-6 (1e-4 for float32): for l1 norms the relative
+        duality gap (P - D) / P(0) with P(0) the objective at zero, where an intercept is the best
+        constant. Otherwise (and where a coordinate is not penalised) the distance of minus the
+        gradient from the subdifferential, divided by the norm of the gradient at the start.
+    max_iter : int
+        Budget of working sets.
+    callback : callable, optional
+        Called with the state after each iteration; raising ``StopIteration`` ends the run.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Fit
+        A `Result` with ``intercept``; its history has the sizes of ``support`` and
+        ``working_set``, and counts of ``sweeps`` and triangular ``solves``.
+
+    Raises
+    ------
+    TypeError
+        If the loss has no matrix, or the penalty is not separable.
+    ValueError
+        If data has several columns.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the certificate does not reach ``tol``; the best iterate is returned.
+
+    See Also
+    --------
+    lasso, elastic_net, logistic_l1 : The most used cases.
+
+    References
+    ----------
+    M. Massias, A. Gramfort, J. Salmon (2018). Celer: a fast solver for the lasso with dual
+    extrapolation. ICML. arXiv:1802.07481.
+    Q. Bertrand, M. Massias (2021). Anderson acceleration of coordinate descent. AISTATS.
+    arXiv:2011.10065.
+    J. Nutini, I. Laradji, M. Schmidt (2022). Let's make block coordinate descent converge faster.
+    JMLR 23(131). arXiv:1712.08859.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparseopt import losses, penalties, solvers
+    >>> A = np.random.default_rng(0).standard_normal((30, 100))
+    >>> loss = losses.LeastSquares(A, A[:, 3] - 2 * A[:, 7], intercept=True)
+    >>> result = solvers.working_set(loss, penalties.MCP(3.0, 3.0))
+    >>> np.flatnonzero(result.x)
+    array([3, 7])
+    """
+    method = WorkingSet(loss, penalty, default_tolerance(tol, loss.dtype))
+    return method.run(x0, max_iter=max_iter, callback=callback, progress=progress)
+
+
 class WorkingSet:
     """The method: it keeps what depends on the data alone, so that a path pays for it once."""
 
     first_size = 50
-    accuracy = 0.1  # of the whole gap, to which a working set is solved
+    accuracy = 0.1  # part of the whole gap to which a working set is solved
 
-    def __init__(self, problem: Composite, tol: float, design: Design | None = None) -> None:
-        self.problem = problem
-        self.loss: Any = problem.loss
-        self.design = Design(self.loss) if design is None else design
-        self.coordinates = Coordinates(problem.penalty, self.loss.shape[0])
+    def __init__(self, loss: Any, penalty: Any, tol: float, design: Design | None = None) -> None:
+        if not isinstance(loss, LinearLoss):
+            raise TypeError(
+                f"loss must be one of sparseopt.losses with a matrix A, got {type(loss).__name__}"
+            )
+        if len(loss.shape) != 1:
+            raise ValueError(f"y must be one column for this method, got shape {loss.y.shape}")
+        self.loss: Any = loss
+        self.problem = Composite(loss, penalty)
+        self.design = Design(loss.A) if design is None else design
+        self.coordinates = Coordinates(self.problem.penalty, loss.shape[0])
         self.tol = tol
-        self.intercept = getattr(self.loss, 'intercept', False)
-        levels = self.coordinates.levels
-        self.has_gap = problem.has_dual and levels is not None
+        self.has_gap = self.problem.has_dual and self.coordinates.levels is not None
         self.certificate = "relative duality gap" if self.has_gap else "subgradient residual"
+        self.unit = float(self.problem.scale)
         self.sweeps = self.solves = 0
 
-    def first(self, x: Array) -> _Point:
+    def run(self, x0: Any, **controls: Any) -> Fit:
+        """Iterate from a start under the common driver."""
+        run = iterate(
+            self.first(self.problem.start(x0)),
+            self.step,
+            tol=self.tol,
+            certificate=self.certificate,
+            label="working set",
+            **controls,
+        )
+        state = run.state
+        fields = run.fields("working-set")
+        x = state.x.astype(self.loss.dtype, copy=False)
+        intercept = self.loss.intercept_at(state.z)
+        return Fit(**(fields | {"x": x, "dual": state.dual, "intercept": intercept}))
+
+    def first(self, x: Array) -> Point:
         """The state at the start point."""
-        z = self.loss.predict(x) if x.any() else np.zeros(self.design.m)
-        z = np.asarray(z, np.float64)
+        x = x.astype(np.float64)
+        z = np.zeros(self.design.m)
+        if x.any():
+            z += self.loss.predict(x.astype(self.loss.dtype))
         return self._measure(None, x, z, np.empty(0, np.intp))
 
-    def step(self, state: _Point) -> _Point:
+    def step(self, state: Point) -> Point:
         """Choose a working set, solve it, look at all coordinates again."""
         working = self._choose(state)
-        x = state.x.copy()
-        x_w = x[working].astype(np.float64)
-        target = max(self.accuracy * state.gap, 0.3 * self.tol * self._unit())
         self.design.select(working)
-        if getattr(self.loss, 'is_quadratic', True):
-            x_w, z = self._quadratic(state, working, x_w, target)
-        else:
-            x_w, z = self._newton(state, working, x_w, target)
+        target = max(self.accuracy * state.gap, 0.3 * self.tol * self.unit)
+        solve = self._quadratic if self.loss.is_quadratic else self._newton
+        x_w, z = solve(state, working, target)
+        x = state.x.copy()
         x[working] = x_w
         return self._measure(state, x, z, working)
 
-    def _unit(self) -> float:
-        """What the certificate is relative to."""
-        return float(self.problem.scale) if self.has_gap else self.residual_scale
-
-    def _choose(self, state: _Point) -> Array:
-        """The support, what the last set still needs, and the coordinates that ask loudest."""
+    def _choose(self, state: Point) -> Array:
+        """What the last set still needs, the rest of the support, and who asks loudest."""
         excess = self.coordinates.excess(state.x, state.gradient)
         support = np.flatnonzero(state.x)
         keep = state.working
         if keep.size > max(3 * support.size, self.first_size):
-            levels = self.coordinates.levels
-            near = 0.0 if levels is None else -0.1 * levels[keep]
+            near = self.coordinates.nearly_active(keep)
             keep = keep[(excess[keep] > near) | (state.x[keep] != 0.0)]
         outside = np.ones(excess.size, bool)
         outside[keep] = False
         fresh = support[outside[support]]
         outside[fresh] = False
         new = np.flatnonzero(outside & (excess > 0.0))
-        room = self._room(support.size)
+        room = self.design.room(support.size, self.first_size)
         if new.size > room:
             new = new[np.argpartition(-excess[new], room - 1)[:room]]
         return np.concatenate([keep, fresh, new])
 
-    def _room(self, size: int) -> int:
-        if self.design.sparse:
-            return max(self.n_sparse, 2*size)
-        return max(self.first_size, size // 2 if size <= _FEW else size)
+    def _quadratic(self, state: Point, working: Array, target: float) -> tuple[Array, Array]:
+        """The problem on the working set is its own model."""
+        weights = self.loss.sample_weights
+        curvature = None if weights is None else _raised(np.asarray(weights, np.float64), 1e-14)
+        u = np.asarray(self.loss.gradient_at(state.z), np.float64)
+        model = self._model(working, state.x[working], u, curvature, state.gradient[working])
+        self._minimise(model, target)
+        return model.x, self.design.predict(working, model.x)
 
-    n_sparse = 50
+    def _newton(self, state: Point, working: Array, target: float) -> tuple[Array, Array]:
+        """Newton models with a line search, until the problem on the working set is solved."""
+        x, z, gap = state.x[working], state.z, state.gap
+        value = state.fun
+        u = np.asarray(self.loss.gradient_at(z), np.float64)
+        gradient = state.gradient[working]
+        for _ in range(50):
+            curvature = _raised(np.asarray(self.loss.curvature_at(z), np.float64), _FLAT)
+            model = self._model(working, x, u, curvature, gradient)
+            self._minimise(model, max(gap * min(0.1, math.sqrt(gap / self.unit)), 0.1 * target))
+            d = model.x - x
+            dz = self.design.predict(working, d)
+            start = self._penalty(working, x)
+            slope = gradient @ d + self._penalty(working, model.x) - start
+            t = 1.0
+            while t > 1e-8:
+                x_new, z_new = x + t * d, z + t * dz
+                value_new = float(self.loss.value_at(z_new)) + self._penalty(working, x_new)
+                if value_new <= value + 1e-4 * t * slope + 1e-14 * abs(value):
+                    break
+                t *= 0.5
+            else:
+                break
+            x, z, value = x_new, z_new, value_new
+            u = np.asarray(self.loss.gradient_at(z), np.float64)
+            gradient = self.design.slopes(working, u)
+            gap = self._restricted_gap(working, x, value, u, gradient)
+            if gap <= target:
+                break
+        return x, z
+
     def _model(
         self, working: Array, x: Array, u: Array, curvature: Array | None, gradient: Array
     ) -> Model:
-        """The quadratic model at a point, with its gradient in the predictions ``u``."""
-        design = self.design
+        """The quadratic model at a point with the gradient ``u`` in the predictions."""
+        design, centred = self.design, self.loss.intercept
         if design.sparse:
-            if curvature is None:
-                curvature = np.ones(design.m)
-            squares, mean = design.moments(working, curvature, self.intercept)
+            curvature = np.ones(design.m) if curvature is None else curvature
+            squares, mean = design.moments(working, curvature, centred)
+            columns = design.columns(working)
             return ColumnModel(
-                design.columns(working), squares, u, curvature, mean, x, self.coordinates, working
+                columns, squares, u.copy(), curvature, mean, x.copy(), self.coordinates, working
             )
-        H = design.gram(curvature, self.intercept)
+        H = design.gram(curvature, centred)
         square = float(u @ u if curvature is None else np.sum(u * u / curvature))
-        return GramModel(H, gradient, x, square, self.coordinates, working, design.m)
+        rank = design.m
+        return GramModel(H, gradient.copy(), x.copy(), square, self.coordinates, working, rank)
 
-    def _run(self, model: Model, target: float) -> None:
+    def _minimise(self, model: Model, target: float) -> None:
         model.minimise(target)
         self.sweeps += model.sweeps
         self.solves += model.solves
 
-    def _quadratic(
-        self, state: _Point, working: Array, x: Array, target: float
-    ) -> tuple[Array, Array]:
-        weights = self.loss.sample_weights
-        curvature = None if weights is None else _floored(np.asarray(weights, np.float64))
-        u = np.asarray(self.loss.gradient_at(state.z), np.float64)
-        model = self._model(working, x, u, curvature, state.gradient[working].copy())
-        self._run(model, target)
-        return model.x, self.design.predict(working, model.x)
+    def _whole(self, working: Array, values: Array) -> Array:
+        whole = np.zeros(self.design.n)
+        whole[working] = values
+        return whole
 
-    def _measure(self, last: _Point | None, x: Array, z: Array, working: Array) -> _Point:
+    def _penalty(self, working: Array, x: Array) -> float:
+        return float(self.problem.penalty.value(self._whole(working, x)))
+
+    def _restricted_gap(
+        self, working: Array, x: Array, value: float, u: Array, gradient: Array
+    ) -> float:
+        """The duality gap, or the residual, of the problem without the other coordinates."""
+        gradient = self._whole(working, gradient)
+        if self.has_gap:
+            return max(value - float(self.problem.dual(u, gradient)[1]), 0.0)
+        away = self.problem.penalty.subdiff_distance(self._whole(working, x), gradient)
+        return float(np.linalg.norm(away[working]))
+
+    def _measure(self, last: Point | None, x: Array, z: Array, working: Array) -> Point:
         """Objective, gradient and certificate."""
         problem = self.problem
         u = self.loss.gradient_at(z)
         gradient = np.asarray(self.design.correlate(u), np.float64)
-        fun = float(problem.objective(x, z))
-        point = _Point(
-            x=x, fun=fun, z=z, gradient=gradient, gap=math.inf, working=working,
+        point = Point(
+            x=x,
+            fun=float(problem.objective(x, z)),
+            z=z,
+            gradient=gradient,
+            gap=math.inf,
+            working=working,
             extra={
                 "support": float(np.count_nonzero(x)),
                 "working_set": float(working.size),
@@ -149,17 +300,15 @@ class WorkingSet:
             point.dual, point.dual_value = u * -scale, float(value)
             if last is not None and last.dual_value > value:
                 point.dual, point.dual_value = last.dual, last.dual_value
-            point.gap = max(fun - point.dual_value, 0.0)
-            point.certificate = point.gap / float(problem.scale)
+            point.gap = max(point.fun - point.dual_value, 0.0)
         else:
             if last is None:
-                self.residual_scale = float(np.linalg.norm(gradient)) or 1.0
-            away = self.coordinates.penalty.subdiff_distance(x, gradient)
-            point.gap = float(np.linalg.norm(away))
-            point.certificate = point.gap / self.residual_scale
+                self.unit = float(np.linalg.norm(gradient)) or 1.0
+            point.gap = float(np.linalg.norm(problem.penalty.subdiff_distance(x, gradient)))
+        point.certificate = point.gap / self.unit
         return point
 
 
-def _floored(curvature: Array) -> Array:
+def _raised(curvature: Array, part: float) -> Array:
     """Curvatures away from zero, so that a model has a minimiser."""
-    return np.maximum(curvature, 1e-12 * curvature.max(initial=1e-300))
+    return np.maximum(curvature, part * curvature.max(initial=1e-300))
