@@ -210,7 +210,7 @@ def ar_regression(
     rho : float
         Correlation of neighbouring columns, between -1 and 1.
     k : int, optional
-        Number of coefficients that are not zero; by default a hundredth of n, at least one.
+        Number of coefficients that are not zero; by default a fiftieth of n, at least one.
     snr : float
         Signal to noise ratio of the norms; infinity for no noise.
     rng : None, int or numpy.random.Generator
@@ -239,7 +239,7 @@ def ar_regression(
     rho = float(parameter("rho", rho, low=-1.0, strict=True, finite=True))
     if rho >= 1:
         raise ValueError(f"rho must be between -1 and 1, got {rho}")
-    k = max(1, n // 100) if k is None else integer("k", k, 0, n)
+    k = max(1, n // 50) if k is None else integer("k", k, 0, n)
     snr = float(parameter("snr", snr, strict=True))
     rng = as_rng(rng)
     A = np.asfortranarray(rng.standard_normal((n, m)).T)

@@ -90,7 +90,7 @@ def test_signal_and_noise():
     assert (x != 0).sum() == 7
     assert np.linalg.norm(A @ x) == pytest.approx(3.0 * np.linalg.norm(y - A @ x))
     A, y, x = ar_regression(50, 200, snr=np.inf, rng=0)
-    assert (x != 0).sum() == 2
+    assert (x != 0).sum() == 4
     np.testing.assert_array_equal(y, A @ x)
     assert ar_regression(3, 1, k=0, rng=0).y.tolist() == [0, 0, 0]
 
