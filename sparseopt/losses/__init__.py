@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_base": ["BlockLossLike", "LossLike"],
         "_huber": ["Huber"],
+        "_label_propagation": ["LabelPropagation"],
         "_least_squares": ["LeastSquares"],
         "_logistic": ["Logistic"],
         "_multinomial": ["Multinomial"],
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ._base import BlockLossLike as BlockLossLike
     from ._base import LossLike as LossLike
     from ._huber import Huber as Huber
+    from ._label_propagation import LabelPropagation as LabelPropagation
     from ._least_squares import LeastSquares as LeastSquares
     from ._logistic import Logistic as Logistic
     from ._multinomial import Multinomial as Multinomial

@@ -8,7 +8,9 @@ from scipy import sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
+import sparseopt as so
 from sparseopt.datasets import lattice_graph, neighbour_graph, two_moons
+from sparseopt.losses import BlockLossLike, LabelPropagation, Quadratic
 from sparseopt.losses._label_propagation import propagation_system
 from sparseopt.solvers import (
     colour_partition,
@@ -63,6 +65,42 @@ def test_solution_is_the_mean_of_its_neighbours(n, seed):
     assert known.max() <= labels.max() + 1e-10
 
 
+@given(st.integers(2, 12), st.integers(0, 2**32))
+def test_the_loss_is_the_energy(n, seed):
+    rng = np.random.default_rng(seed)
+    W = random_weights(n, rng)
+    labelled = rng.permutation(n)[: rng.integers(1, n)]
+    labels = rng.standard_normal(labelled.size)
+    loss = LabelPropagation(sp.csc_array(W), labelled, labels)
+    assert isinstance(loss, Quadratic)
+    assert isinstance(loss, BlockLossLike)
+    assert loss.shape == loss.unlabelled.shape
+    constant = energy(W, loss.complete(np.zeros(loss.shape)))
+    x = rng.standard_normal(loss.shape)
+    whole = loss.complete(x)
+    np.testing.assert_array_equal(whole[labelled], labels)
+    np.testing.assert_array_equal(whole[loss.unlabelled], x)
+    assert loss.value(x) == pytest.approx(energy(W, whole) - constant, abs=1e-10)
+    slope = W.sum(axis=1) * whole - W @ whole
+    np.testing.assert_allclose(loss.gradient(x), slope[loss.unlabelled], atol=1e-11)
+
+
+def test_the_front_door_minimises_it(rng):
+    loss = LabelPropagation(lattice_graph(6, 7), [0, 20, 41], [1.0, -2.0, 4.0])
+    exact = splu(loss.Q.tocsc()).solve(loss.q)
+    result = so.minimize(loss, tol=1e-10)
+    np.testing.assert_allclose(result.x, exact, atol=1e-7)
+
+
+def test_record():
+    loss = LabelPropagation(lattice_graph(2, 3).astype(np.float32), [1, 4], np.float32([0, 1]))
+    assert repr(loss) == "LabelPropagation(6 nodes, 2 labelled, dtype=float32)"
+    assert loss.complete(np.zeros(4, np.float32)).dtype == np.float32
+    assert loss.complete(np.zeros(4)).dtype == np.float64
+    with pytest.raises(ValueError, match=r"^x must have shape \(4,\)"):
+        loss.complete(np.zeros(6))
+
+
 def test_self_loops_and_stored_zeros_do_not_matter(rng):
     W = random_weights(8, rng)
     loops = sp.csr_array(W + np.diag(rng.uniform(1, 2, 8)))
@@ -111,28 +149,28 @@ def test_a_component_without_a_label_is_named(n, seed):
 L = lattice_graph(2, 2)
 ONE_SIDED = np.array([[0.0, 1.0], [0.0, 0.0]])
 BAD = [
-    ("negative", lambda: propagation_system(-L, [0], [1]), ValueError, r"^W must be >= 0.*W\[0, 1"),
-    ("one-sided", lambda: propagation_system(ONE_SIDED, [0], [1]), ValueError, "^W must be symm"),
+    ("negative", lambda: LabelPropagation(-L, [0], [1]), ValueError, r"^W must be >= 0.*W\[0, 1"),
+    ("one-sided", lambda: LabelPropagation(ONE_SIDED, [0], [1]), ValueError, "^W must be symm"),
     (
         "square",
-        lambda: propagation_system(np.ones((2, 3)), [0], [1]),
+        lambda: LabelPropagation(np.ones((2, 3)), [0], [1]),
         ValueError,
         "^W must be a sq",
     ),
-    ("NaN", lambda: propagation_system([[np.nan]], [0], [1]), ValueError, "^W must be finite"),
-    ("no label", lambda: propagation_system(L, [], []), ValueError, "component of node 0 .4 of 4"),
-    ("all", lambda: propagation_system(L, range(4), range(4)), ValueError, "^labelled must leave"),
-    ("twice", lambda: propagation_system(L, [1, 1], [1, 1]), ValueError, "^labelled must hold"),
-    ("outside", lambda: propagation_system(L, [4], [1]), ValueError, "^labelled must index 0 .. 3"),
-    ("mask", lambda: propagation_system(L, [True] * 4, [1] * 4), TypeError, "^labelled must hold"),
+    ("NaN", lambda: LabelPropagation([[np.nan]], [0], [1]), ValueError, "^W must be finite"),
+    ("no label", lambda: LabelPropagation(L, [], []), ValueError, "component of node 0 .4 of 4"),
+    ("all", lambda: LabelPropagation(L, range(4), range(4)), ValueError, "^labelled must leave"),
+    ("twice", lambda: LabelPropagation(L, [1, 1], [1, 1]), ValueError, "^labelled must hold"),
+    ("outside", lambda: LabelPropagation(L, [4], [1]), ValueError, "^labelled must index 0 .. 3"),
+    ("mask", lambda: LabelPropagation(L, [True] * 4, [1] * 4), TypeError, "^labelled must hold"),
     (
         "short",
-        lambda: propagation_system(L, [0, 1], [1]),
+        lambda: LabelPropagation(L, [0, 1], [1]),
         ValueError,
         r"^labels must have shape \(2,\)",
     ),
-    ("label NaN", lambda: propagation_system(L, [0], [np.nan]), ValueError, "^labels must be fin"),
-    ("complex", lambda: propagation_system(L, [0], [1j]), TypeError, "^labels must be real"),
+    ("label NaN", lambda: LabelPropagation(L, [0], [np.nan]), ValueError, "^labels must be fin"),
+    ("complex", lambda: LabelPropagation(L, [0], [1j]), TypeError, "^labels must be real"),
 ]
 
 
