@@ -43,8 +43,8 @@ class Columns:
 class Composite:
     """A loss and a penalty, with everything counted per column of a batch or once in all.
 
-    Columns are separate problems if the penalty gives one value per column; each then evolves as
-    if it were solved alone. Otherwise they are one joint problem.
+    Columns are separate problems if loss and penalty give one value per column; each then evolves
+    as if it were solved alone. Otherwise they are one joint problem.
     """
 
     def __init__(self, loss: Any, penalty: Any) -> None:
@@ -62,10 +62,11 @@ class Composite:
         )
         zero = np.zeros(loss.shape, loss.dtype)
         penalty_value = np.asarray(self.penalty.value(zero))
-        self.joint = len(loss.shape) == 1 or penalty_value.ndim == 0
-        self.per: Any = One if self.joint else Columns
         z = loss.predict(zero)
-        value = self.sum_columns(loss.value_at(z))
+        value = loss.value_at(z)
+        self.joint = len(loss.shape) == 1 or penalty_value.ndim == 0 or np.ndim(value) == 0
+        self.per: Any = One if self.joint else Columns
+        value, penalty_value = self.sum_columns(value), self.sum_columns(penalty_value)
         self.null_value = value + np.where(np.isfinite(penalty_value), penalty_value, 0.0)
         # A value of zero is not enough: nothing says that a loss or penalty is never negative.
         self.zero_is_optimal = bool(
@@ -93,7 +94,8 @@ class Composite:
 
     def objective(self, x: Array, z: Array) -> Any:
         """``f(z) + g(x)``, where ``z = A x``."""
-        return self.sum_columns(self.loss.value_at(z)) + self.penalty.value(x)
+        penalty_value = self.sum_columns(self.penalty.value(x))
+        return self.sum_columns(self.loss.value_at(z)) + penalty_value
 
     def dual(self, u: Array, gradient: Array) -> tuple[Any, Any]:
         """The best feasible multiple t of ``u = f'(z)`` and the dual objective at ``t u``.
@@ -103,9 +105,11 @@ class Composite:
         loss: Any = self.loss
         penalty: Any = self.penalty
         if not self.is_homogeneous:
-            value = -self.sum_columns(loss.conjugate(u)) - penalty.conjugate(-gradient)
-            return 1.0, value
+            conjugate = self.sum_columns(penalty.conjugate(-gradient))
+            return 1.0, -self.sum_columns(loss.conjugate(u)) - conjugate
         norm = penalty.dual_norm(-gradient)
+        if self.joint and np.ndim(norm):  # the dual of a sum over columns
+            norm = np.max(norm, initial=0.0)
         positive = norm > 0
         limit = self.per.where(positive, 1.0 / self.per.where(positive, norm, 1.0), np.inf)
         if (self.joint and u.ndim == 2) or not hasattr(loss, "dual_scale"):
