@@ -9,6 +9,7 @@ import numpy as np
 from .._core import Result, is_numpy
 from .._core._validate import finite_array
 from ..losses import LossLike
+from ..losses._linear import LinearLoss
 from ..penalties import PenaltyLike, Zero
 
 Array = np.ndarray[Any, Any]
@@ -62,7 +63,10 @@ class Composite:
         )
         zero = np.zeros(loss.shape, loss.dtype)
         penalty_value = np.asarray(self.penalty.value(zero))
-        z = loss.predict(zero)
+        if isinstance(loss, LinearLoss):  # the product would be all of a cheap problem's cost
+            z = np.zeros((loss.A.shape[0], *loss.shape[1:]), loss.dtype)
+        else:
+            z = loss.predict(zero)
         value = loss.value_at(z)
         self.joint = len(loss.shape) == 1 or penalty_value.ndim == 0 or np.ndim(value) == 0
         self.per: Any = One if self.joint else Columns

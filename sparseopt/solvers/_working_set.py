@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import State, iterate
+from .._core import Run, State, iterate
 from ..losses._linear import LinearLoss
 from ._composite import Array, Composite, default_tolerance
 from ._coordinates import Coordinates
@@ -134,25 +134,38 @@ class WorkingSet:
         if len(loss.shape) != 1:
             raise ValueError(f"y must be one column for this method, got shape {loss.y.shape}")
         self.loss: Any = loss
-        self.problem = Composite(loss, penalty)
         self.design = Design(loss.A) if design is None else design
-        self.coordinates = Coordinates(self.problem.penalty, loss.shape[0])
         self.tol = tol
+        self.unit = 1.0
+        self.sweeps = self.solves = 0
+        self.aim(penalty)
+
+    def aim(self, penalty: Any) -> None:
+        """Take on a penalty."""
+        self.problem = Composite(self.loss, penalty)
+        self.coordinates = Coordinates(self.problem.penalty, self.loss.shape[0])
         self.has_gap = self.problem.has_dual and self.coordinates.levels is not None
         self.certificate = "relative duality gap" if self.has_gap else "subgradient residual"
-        self.unit = float(self.problem.scale)
-        self.sweeps = self.solves = 0
+        if self.has_gap:
+            self.unit = float(self.problem.scale)
 
     def run(self, x0: Any, **controls: Any) -> Fit:
         """Iterate from a start under the common driver."""
-        run = iterate(
-            self.first(self.problem.start(x0)),
+        return self.record(self.iterate(self.first(self.problem.start(x0)), **controls))
+
+    def iterate(self, state: Point, **controls: Any) -> Run[Point]:
+        """Iterate from a state."""
+        return iterate(
+            state,
             self.step,
             tol=self.tol,
             certificate=self.certificate,
             label="working set",
             **controls,
         )
+
+    def record(self, run: Run[Point]) -> Fit:
+        """What a run found."""
         state = run.state
         fields = run.fields("working-set")
         x = state.x.astype(self.loss.dtype, copy=False)
@@ -278,9 +291,18 @@ class WorkingSet:
 
     def _measure(self, last: Point | None, x: Array, z: Array, working: Array) -> Point:
         """Objective, gradient and certificate."""
-        problem = self.problem
         u = self.loss.gradient_at(z)
-        gradient = np.asarray(self.design.correlate(u), np.float64)
+        return self.certify(last, x, z, working, u, self._correlate(u))
+
+    def _correlate(self, u: Array) -> Array:
+        """``A' u`` in double precision."""
+        return np.asarray(self.design.correlate(u), np.float64)
+
+    def certify(
+        self, last: Point | None, x: Array, z: Array, working: Array, u: Array, gradient: Array
+    ) -> Point:
+        """Objective and certificate, where the gradient is known."""
+        problem = self.problem
         point = Point(
             x=x,
             fun=float(problem.objective(x, z)),
