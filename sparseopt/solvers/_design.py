@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..losses._design import SparseDesign
-from ._models import add_columns, column_moments, column_slopes
+from ._models import add_columns, column_moments, column_slopes, row_products
 
 Array = np.ndarray[Any, Any]
 
@@ -56,6 +56,29 @@ class Design:
         """``A' u``."""
         result: Array = self._A.T @ np.asarray(u, self._A.dtype)
         return result
+
+    def correlate_part(self, columns: Array, u: Array) -> Array:
+        """``A' u`` at some columns, zero elsewhere, without a copy of them where they lie apart."""
+        u = np.asarray(u, np.float64)
+        whole = np.zeros(self.n)
+        if self.sparse:
+            zero = np.zeros(columns.size)
+            whole[columns] = column_slopes(self.columns(columns), u, 0.0, zero)
+        elif self._A.T.flags.c_contiguous:
+            whole[columns] = row_products(self._A.T, columns, u)
+        else:
+            whole[columns] = self._A[:, columns].T @ u
+        return whole
+
+    def squares(self, weights: Array | None, centred: bool) -> Array:
+        """Weighted sums of squares of all columns, about their means if ``centred``."""
+        weights = np.ones(self.m) if weights is None else np.asarray(weights, np.float64)
+        if self.sparse:
+            return self.moments(np.arange(self.n), weights, centred)[0]
+        squares = np.einsum("ij,ij,i->j", self._A, self._A, weights)
+        if centred:
+            squares -= (weights @ self._A) ** 2 / weights.sum()
+        return squares
 
     def select(self, working: Array) -> None:
         """Hold the columns of a working set, reusing those at hand."""

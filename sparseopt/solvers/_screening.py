@@ -7,18 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .._core import jit
-from ._active_set import dot
+from ._coordinates import Coordinates
 from ._design import Design
 
 Array = np.ndarray[Any, Any]
-
-
-@jit
-def _row_products(rows, chosen, u, out):  # type: ignore[no-untyped-def]
-    """``out[t] = rows[chosen[t]]' u``, without a copy of the rows."""
-    for t in range(chosen.size):
-        out[t] = dot(rows[chosen[t]], u)
 
 
 class Screening:
@@ -38,30 +30,17 @@ class Screening:
 
     def __init__(self, loss: Any, design: Design) -> None:
         self.curvature = loss.curvature_bound
-        weights = loss.sample_weights
-        weights = np.ones(design.m) if weights is None else np.asarray(weights, np.float64)
-        self.norms = np.sqrt(np.maximum(design.squares(weights, loss.intercept), 0.0))
+        squares = design.squares(loss.sample_weights, loss.intercept)
+        self.norms = np.sqrt(np.maximum(squares, 0.0))
 
     def survivors(
-        self, gradient: Array, scale: float, gap: float, levels: Array, positive: bool
+        self, gradient: Array, scale: float, gap: float, coordinates: Coordinates
     ) -> Array:
-        """Coordinates that may be non-zero, from ``A' u`` and the gap of ``scale * u``."""
-        # Rounding in the products must not decide: a little is added to the gap and the level.
+        """Coordinates that may be non-zero, from ``A' u`` and the gap of the point ``scale u``."""
+        assert coordinates.levels is not None
         radius = math.sqrt(2.0 * self.curvature * max(gap, 0.0))
-        push = -gradient if positive else np.abs(gradient)
+        push = -gradient if coordinates.positive else np.abs(gradient)
         reach = scale * push + self.norms * radius
-        kept: Array = np.flatnonzero(reach >= levels * (1.0 - 1e-9))
+        # A little room, so that rounding in the products does not decide.
+        kept: Array = np.flatnonzero(reach >= coordinates.levels * (1.0 - 1e-9))
         return kept
-
-
-class Survivors:
-    """Products with the columns that are left, where they lie."""
-
-    def __init__(self, design: Design, columns: Array) -> None:
-        self.design, self.columns = design, columns
-
-    def correlate(self, u: Array) -> Array:
-        """``A' u`` with zeros for the columns that are out."""
-        whole = np.zeros(self.design.n)
-        whole[self.columns] = self.design.part_products(self.columns, u)
-        return whole

@@ -16,6 +16,7 @@ from ._coordinates import Coordinates
 from ._design import Design
 from ._fit import Fit
 from ._models import ColumnModel, GramModel, Model
+from ._screening import Screening
 
 _FLAT = 1e-5  # curvatures below this part of the largest are raised to it, in Newton models
 
@@ -30,6 +31,8 @@ class Point(State):
     dual_value: float = -math.inf
     dual: Array | None = None
     working: Array
+    survivors: Array | None = None
+    whole: Point | None = None
 
 
 def working_set(
@@ -124,6 +127,7 @@ class WorkingSet:
     """The method: it keeps what depends on the data alone, so that a path pays for it once."""
 
     first_size = 50
+    screens = False
     accuracy = 0.1  # part of the whole gap to which a working set is solved
 
     def __init__(self, loss: Any, penalty: Any, tol: float, design: Design | None = None) -> None:
@@ -138,6 +142,7 @@ class WorkingSet:
         self.tol = tol
         self.unit = 1.0
         self.sweeps = self.solves = 0
+        self.screening: Screening | None = None
         self.aim(penalty)
 
     def aim(self, penalty: Any) -> None:
@@ -292,11 +297,31 @@ class WorkingSet:
     def _measure(self, last: Point | None, x: Array, z: Array, working: Array) -> Point:
         """Objective, gradient and certificate."""
         u = self.loss.gradient_at(z)
-        return self.certify(last, x, z, working, u, self._correlate(u))
+        if last is not None and last.survivors is not None:
+            gradient = self.design.correlate_part(last.survivors, u)
+            point = self.certify(last, x, z, working, u, gradient)
+            if point.certificate > self.tol:
+                point.survivors, point.whole = last.survivors, last.whole
+                return point
+            last = last.whole  # what is returned is certified against all coordinates
+        gradient = np.asarray(self.design.correlate(u), np.float64)
+        point = self.certify(last, x, z, working, u, gradient)
+        if last is not None and self.screens:
+            self._screen(point, u)
+        return point
 
-    def _correlate(self, u: Array) -> Array:
-        """``A' u`` in double precision."""
-        return np.asarray(self.design.correlate(u), np.float64)
+    def _screen(self, point: Point, u: Array) -> None:
+        """Leave coordinates that are zero at the solution out of the next products."""
+        if point.certificate <= self.tol or not self.has_gap or not self.loss.curvature_bound:
+            return
+        if self.screening is None:
+            self.screening = Screening(self.loss, self.design)
+        scale, value = self.problem.dual(u, point.gradient)
+        survivors = self.screening.survivors(
+            point.gradient, scale, point.fun - value, self.coordinates
+        )
+        if 4 * survivors.size <= self.design.n:
+            point.survivors, point.whole = survivors, point
 
     def certify(
         self, last: Point | None, x: Array, z: Array, working: Array, u: Array, gradient: Array
