@@ -56,6 +56,12 @@ class Coordinates:
         push = -gradient if self.positive else np.abs(gradient)
         return push - self.levels
 
+    def value(self, working: Array, x: Array) -> float:
+        """The penalty of an ``x`` that is zero elsewhere."""
+        whole = np.zeros(self.size)
+        whole[working] = x
+        return float(self.penalty.value(whole))
+
     def nearly_active(self, working: Array) -> Array | float:
         """The excess above which a coordinate at zero is worth keeping in a working set."""
         return 0.0 if self.levels is None else -0.1 * self.levels[working]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..losses._design import SparseDesign
-from ._models import add_columns, column_moments, column_slopes
+from ._models import add_columns, column_slopes, gather_columns
 
 Array = np.ndarray[Any, Any]
 
@@ -28,9 +28,10 @@ class Design:
         self.sparse = issparse(A)
         if self.sparse:
             A = SparseDesign(A).csc
-            self._data = A.data.astype(np.float64, copy=False)
-            self._indices = A.indices.astype(np.int32, copy=False)
+            data = A.data.astype(np.float64, copy=False)
+            indices = A.indices.astype(np.int32, copy=False)
             self._indptr = A.indptr.astype(np.int64, copy=False)
+            self._whole = data, indices, self._indptr[:-1], self._indptr[1:]
         elif not isinstance(A, np.ndarray):
             raise TypeError(
                 "A must be an array or a SciPy sparse array for coordinate descent, "
@@ -107,26 +108,31 @@ class Design:
     def slopes(self, working: Array, u: Array) -> Array:
         """``X' u``."""
         if self.sparse:
-            g: Array = column_slopes(self.columns(working), u, 0.0, np.zeros(working.size))
+            g: Array = column_slopes(self._whole, working, np.asarray(u, np.float64))
             return g
         return self._rows @ u
 
-    def columns(self, working: Array) -> tuple[Array, Array, Array, Array]:
-        """Sparse columns as ``(data, indices, starts, stops)``."""
-        return self._data, self._indices, self._indptr[working], self._indptr[working + 1]
+    def scaled_columns(
+        self, working: Array, root: Array, centred: bool
+    ) -> tuple[tuple[Array, Array, Array, Array], Array, Array]:
+        """Sparse columns with their rows scaled by ``root``.
 
-    def moments(self, working: Array, curvature: Array, centred: bool) -> tuple[Array, Array]:
-        """Weighted squared norms and, with an intercept, means of sparse columns."""
-        squares, sums = column_moments(self.columns(working), curvature)
-        mass = float(curvature.sum())
-        mean = sums / mass if centred else np.zeros_like(sums)
-        return squares - mass * mean * mean, mean
+        Also their squared norms and means, weighted by the square of ``root``; means are zero
+        unless an intercept is minimised out, and then norms are those of centred columns.
+        """
+        parts = self._whole[0], self._whole[1], self._indptr
+        columns, squares, sums = gather_columns(*parts, working, root)
+        if not centred:
+            return columns, squares, np.zeros(working.size)
+        mass = float(root @ root)
+        mean = sums / mass
+        return columns, np.maximum(squares - mass * mean * mean, 0.0), mean
 
     def predict(self, working: Array, x: Array) -> Array:
         """``X x``."""
         if self.sparse:
             z = np.zeros(self.m)
-            add_columns(self.columns(working), x, z)
+            add_columns(self._whole, working, x, z)
             return z
         support = np.flatnonzero(x)
         result: Array = x[support] @ self._rows[support]

@@ -242,12 +242,9 @@ class WorkingSet:
         """The quadratic model at a point with the gradient ``u`` in the predictions."""
         design, centred = self.design, self.loss.intercept
         if design.sparse:
-            curvature = np.ones(design.m) if curvature is None else curvature
-            squares, mean = design.moments(working, curvature, centred)
-            columns = design.columns(working)
-            return ColumnModel(
-                columns, squares, u.copy(), curvature, mean, x.copy(), self.coordinates, working
-            )
+            root = np.ones(design.m) if curvature is None else np.sqrt(curvature)
+            columns = design.scaled_columns(working, root, centred)
+            return ColumnModel(*columns, root, u, x.copy(), self.coordinates, working)
         H = design.gram(curvature, centred)
         square = float(u @ u if curvature is None else np.sum(u * u / curvature))
         rank = design.m
@@ -264,7 +261,7 @@ class WorkingSet:
         return whole
 
     def _penalty(self, working: Array, x: Array) -> float:
-        return float(self.problem.penalty.value(self._whole(working, x)))
+        return self.coordinates.value(working, x)
 
     def _restricted_gap(
         self, working: Array, x: Array, value: float, u: Array, gradient: Array
