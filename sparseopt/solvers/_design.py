@@ -26,6 +26,8 @@ class Design:
 
         self.m, self.n = A.shape
         self.sparse = issparse(A)
+        # part of the whole gap to which a working set is solved: sets of sparse columns are large
+        self.accuracy = 0.3 if self.sparse else 0.1
         if self.sparse:
             A = SparseDesign(A).csc
             data = A.data.astype(np.float64, copy=False)

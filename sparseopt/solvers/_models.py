@@ -19,7 +19,7 @@ from ._sweeps import column_sweep, gram_sweeps
 Array = np.ndarray[Any, Any]
 
 _SMALL = 200  # a support up to which an exact step costs no more than a few sweeps
-_CALL = 2e5  # multiplications in the time that the calls of an exact step take
+_CALL = 1e5  # multiplications in the time that the calls of an exact step take
 _FAST = 24.0  # how much more arithmetic LAPACK does in the same time, times 3
 
 
@@ -129,11 +129,11 @@ class Model:
     measures_gap: bool
     sweeps = 0
     solves = 0
-    per_check = 5
+    per_check = 10
 
     def minimise(self, target: float, max_sweeps: int = 20_000) -> None:
         """Sweep until the duality gap (or, without one, the largest move) is below ``target``."""
-        signs = None
+        signs: Array | None = None
         spent = 0.0
         limit = self.sweeps + max_sweeps
         while self.x.size and self.sweeps < limit:
@@ -142,7 +142,7 @@ class Model:
                 return
             if self.levels is None:
                 continue
-            size = np.count_nonzero(self.x)
+            size = int(np.count_nonzero(self.x))
             spent += self.per_check * self.work(size)
             before, signs = signs, np.sign(self.x)
             stable = before is not None and np.array_equal(before, signs)

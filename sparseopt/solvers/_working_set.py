@@ -124,7 +124,6 @@ class WorkingSet:
     """The method: it keeps what depends on the data alone, so that a path pays for it once."""
 
     first_size = 50
-    accuracy = 0.1  # part of the whole gap to which a working set is solved
 
     def __init__(self, loss: Any, penalty: Any, tol: float, design: Design | None = None) -> None:
         if not isinstance(loss, LinearLoss):
@@ -171,7 +170,10 @@ class WorkingSet:
         """Choose a working set, solve it, look at all coordinates again."""
         working = self._choose(state)
         self.design.select(working)
-        target = max(self.accuracy * state.gap, 0.3 * self.tol * self.unit)
+        accuracy = self.design.accuracy * state.gap
+        if working.size == state.working.size:  # nobody new: only accuracy is missing
+            accuracy = 0.0
+        target = max(accuracy, 0.3 * self.tol * self.unit)
         solve = self._quadratic if self.loss.is_quadratic else self._newton
         x_w, z = solve(state, working, target)
         x = state.x.copy()
@@ -270,7 +272,7 @@ class WorkingSet:
         gradient = self._whole(working, gradient)
         if self.has_gap:
             return max(value - float(self.problem.dual(u, gradient)[1]), 0.0)
-        away = self.problem.penalty.subdiff_distance(self._whole(working, x), gradient)
+        away = self.coordinates.distance(self._whole(working, x), gradient)
         return float(np.linalg.norm(away[working]))
 
     def _measure(self, last: Point | None, x: Array, z: Array, working: Array) -> Point:
@@ -301,7 +303,7 @@ class WorkingSet:
         else:
             if last is None:
                 self.unit = float(np.linalg.norm(gradient)) or 1.0
-            point.gap = float(np.linalg.norm(problem.penalty.subdiff_distance(x, gradient)))
+            point.gap = float(np.linalg.norm(self.coordinates.distance(x, gradient)))
         point.certificate = point.gap / self.unit
         return point
 
