@@ -169,10 +169,7 @@ class _ProximalGradient:
         if not problem.joint:
             curvature = np.full(x.shape[1], curvature)
         if self.monotone:
-            gradient = problem.loss.pull_back(
-                problem.loss.gradient_at(problem.loss.predict(np.zeros_like(x)))
-            )
-            norm = np.sqrt(problem.inner(gradient, gradient))
+            norm = np.sqrt(problem.inner(problem.null_gradient, problem.null_gradient))
             self.residual_scale = np.where(norm > 0, norm, 1.0)[()]
         still = np.zeros_like(x)
         return _Point(
@@ -276,7 +273,7 @@ class _ProximalGradient:
         better = new.objective <= state.best  # false for NaN
         new.x = _pick(per, better, new.current, state.x)
         new.best = per.where(better, new.objective, state.best)
-        scale, value = self.problem.dual(u, gradient)
+        scale, value = self.problem.dual(u, gradient, search=state.nit % 10 == 9)
         higher = value > state.dual_value
         new.dual = state.dual
         if state.dual is None or per.any(higher):
