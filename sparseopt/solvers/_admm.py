@@ -154,14 +154,14 @@ class _ADMM:
     def advance(self, old: _Variables) -> _Variables:
         """One iteration, and sometimes another ``rho``."""
         rho, a = old.rho, self.relaxation
-        x = self.smooth(rho, [w - d for w, d in zip(old.copies, old.duals)], old.x)
+        x = self.smooth(rho, [w - d for w, d in zip(old.copies, old.duals, strict=True)], old.x)
         images = [c.forward(x) for c in self.parts]
         mixed = images
         if a != 1.0:
-            mixed = [a * Kx + (1.0 - a) * w for Kx, w in zip(images, old.copies)]
-        sums = [m + d for m, d in zip(mixed, old.duals)]
-        copies = [c.h.prox(s, 1.0 / rho) for c, s in zip(self.parts, sums)]
-        duals = [s - w for s, w in zip(sums, copies)]
+            mixed = [a * Kx + (1.0 - a) * w for Kx, w in zip(images, old.copies, strict=True)]
+        sums = [m + d for m, d in zip(mixed, old.duals, strict=True)]
+        copies = [c.h.prox(s, 1.0 / rho) for c, s in zip(self.parts, sums, strict=True)]
+        duals = [s - w for s, w in zip(sums, copies, strict=True)]
         new = _Variables(x, copies, duals, rho, old.nit + 1)
         if self.adapt and new.nit % 10 == 0 and new.nit <= LAST_CHANGE:
             new = self._balance(old, new, images)
@@ -169,11 +169,11 @@ class _ADMM:
 
     def _balance(self, old: _Variables, new: _Variables, images: list[Array]) -> _Variables:
         """Bring the two residuals, each relative to its terms, within a factor of ten."""
-        primal = _length([Kx - w for Kx, w in zip(images, new.copies)])
+        primal = _length([Kx - w for Kx, w in zip(images, new.copies, strict=True)])
         size = max(_length(images), _length(new.copies))
-        changes = [w - v for w, v in zip(new.copies, old.copies)]
-        dual = _length([c.adjoint(e) for c, e in zip(self.parts, changes)])
-        force = _length([c.adjoint(d) for c, d in zip(self.parts, new.duals)])
+        changes = [w - v for w, v in zip(new.copies, old.copies, strict=True)]
+        dual = _length([c.adjoint(e) for c, e in zip(self.parts, changes, strict=True)])
+        force = _length([c.adjoint(d) for c, d in zip(self.parts, new.duals, strict=True)])
         factor = 1.0
         if primal * force > RATIO * dual * size:
             factor = FACTOR

@@ -150,8 +150,8 @@ class _Anderson:
         window = (*kept, _Pair(after, z, move))[-self.window - 1 :]
         if len(window) > 1:
             c = _weights([pair.move for pair in window], self.eps)
-            x = sum(ci * pair.after for ci, pair in zip(c, window))
-            zx = sum(ci * pair.z for ci, pair in zip(c, window))
+            x = sum(ci * pair.after for ci, pair in zip(c, window, strict=True))
+            zx = sum(ci * pair.z for ci, pair in zip(c, window, strict=True))
             if float(terms.objective(x, zx)) <= float(terms.objective(after, z)):
                 # From x itself, so that errors do not pile up in sums of sums.
                 return self._at(x, loss.predict(x), a, window, True)
@@ -159,8 +159,8 @@ class _Anderson:
         return self._at(after, z, a, window, False)
 
     def measure(self, now: _Variables) -> tuple[Array, Measure]:
-        known = {"z": now.z, "u": now.u, "gradient": now.gradient}
-        return now.x, self.terms.measure(now.x, **known)
+        measure = self.terms.measure(now.x, z=now.z, u=now.u, gradient=now.gradient)
+        return now.x, measure
 
     def extra(self, now: _Variables) -> dict[str, float]:
         return {"step": 1.0 / now.curvature, "extrapolated": float(now.extrapolated)}

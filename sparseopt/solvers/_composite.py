@@ -71,7 +71,7 @@ class Composite:
             and not np.any(self._null_slope)
             and not np.any(self.penalty.prox(zero, 1.0))
         )
-        self.scale = np.where(self.null_value > 0, self.null_value, 1.0)[()]
+        self.scale: Any = np.where(self.null_value > 0, self.null_value, 1.0)[()]
         self.has_dual = hasattr(loss, "conjugate") and scales_into_domain(
             self.penalty, lambda: self.null_gradient
         )
@@ -184,8 +184,8 @@ def scales_into_domain(penalty: Any, dual_vector: Callable[[], Array]) -> bool:
         return False
     like = dual_vector()
     size = float(np.max(np.abs(like), initial=0.0))
-    probe = np.random.default_rng(0).uniform(-1.0, 1.0, like.shape) * 1e-9 * (size or 1.0)
-    probe = probe.astype(like.real.dtype)
+    drawn = np.random.default_rng(0).uniform(-1.0, 1.0, like.shape)
+    probe = np.asarray(1e-9 * (size or 1.0) * drawn, like.real.dtype)
     return bool(all(np.isfinite(penalty.conjugate(y)).all() for y in (probe, -probe)))
 
 

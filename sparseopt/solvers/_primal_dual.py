@@ -25,7 +25,7 @@ def primal_dual(
     max_iter: int = 50_000,
     step: float | None = None,
     ratio: float | None = None,
-    adapt: bool = True,
+    adapt: bool | None = None,
     strong_convexity: float = 0.0,
     precondition: bool = False,
     callback: Callable[[State], object] | None = None,
@@ -60,10 +60,11 @@ def primal_dual(
     step : float, optional
         The primal step tau to begin with. The dual one is then the longest allowed.
     ratio : float, optional
-        sigma / tau to begin with, where ``step`` is not given; by default ``(L / ||K||)^2``.
-    adapt : bool
-        Move the ratio, ever less, so that the primal and the dual residual stay within a factor
-        of 1.5. Only where there is a K, and without ``strong_convexity``.
+        sigma / tau to begin with, where ``step`` is not given; by default ``0.3 (L / ||K||)^2``.
+    adapt : bool, optional
+        At iterations 20, 40, 80, ... move the ratio half the way, in logarithms, to the square of
+        the way that the dual vectors went beside that of x; by default only where there is no
+        loss to take a ratio from. Without effect where ``strong_convexity`` is given.
     strong_convexity : float
         A mu for which g - mu/2 ||.||^2 is convex: the steps then change so that the error falls
         as 1/k^2.
@@ -101,8 +102,8 @@ def primal_dual(
     applications to imaging. J. Math. Imaging Vis. 40.
     T. Pock, A. Chambolle (2011). Diagonal preconditioning for first order primal-dual algorithms in
     convex optimization. ICCV.
-    T. Goldstein, M. Li, X. Yuan (2015). Adaptive primal-dual splitting methods for statistical
-    learning and image processing. NIPS 28.
+    D. Applegate et al. (2021). Practical large-scale linear programming using primal-dual hybrid
+    gradient. NeurIPS 34. arXiv:2106.04756.
 
     Examples
     --------
@@ -117,7 +118,8 @@ def primal_dual(
     terms = Terms(loss, penalty, x0)
     terms.require_convex("primal_dual")
     mu = float(parameter("strong_convexity", strong_convexity, finite=True))
-    method = _PrimalDual(terms, bool(adapt), mu, bool(precondition))
+    adapt = loss is None if adapt is None else bool(adapt)
+    method = _PrimalDual(terms, adapt, mu, bool(precondition))
     method.set_ratio(step, ratio)
     return solve(
         terms, method, x0, tol=tol, max_iter=max_iter, callback=callback, progress=progress
@@ -133,8 +135,9 @@ class _Variables:
     images: list[Array]
     pulled: Array
     ratio: float
-    tau: float | None = None  # set where the steps follow a schedule of their own
-    rate: float = 0.5
+    tau: float | None  # set where the steps follow a schedule of their own
+    anchor: tuple[Array, list[Array]]
+    nit: int = 0
 
 
 class _PrimalDual:
@@ -174,7 +177,7 @@ class _PrimalDual:
         elif ratio is not None:
             self.ratio = positive("ratio", ratio)
         else:
-            self.ratio = (self.terms.curvature**2 / self.square) if self.square else 1.0
+            self.ratio = 0.3 * self.terms.curvature**2 / self.square if self.square else 1.0
 
     def _precondition(self) -> None:
         """Sums of absolute values, of columns for x and of rows for the dual vectors."""
@@ -183,11 +186,10 @@ class _PrimalDual:
         for penalty in (self.terms.penalty, *(c.h for c in self.terms.couplings)):
             if not getattr(penalty, "is_separable", False):
                 raise ValueError(
-                    "penalty must be separable for precondition=True, got "
-                    f"{type(penalty).__name__}"
+                    f"penalty must be separable for precondition=True, got {type(penalty).__name__}"
                 )
         for c in self.terms.couplings:
-            size = 1.0
+            size: Any = 1.0
             row: Any = 1.0
             if c.K is not None:
                 if not (isinstance(c.K, np.ndarray) or issparse(c.K)):
@@ -233,7 +235,8 @@ class _PrimalDual:
         tau = None
         if self.mu and self.fixed is None:
             tau = self._longest(self.ratio)
-        return _Variables(x, z, gradient, duals, images, np.zeros_like(x), self.ratio, tau)
+        pulled = np.zeros_like(x)
+        return _Variables(x, z, gradient, duals, images, pulled, self.ratio, tau, (x, duals))
 
     def advance(self, old: _Variables) -> _Variables:
         """One iteration, and sometimes another ratio."""
@@ -248,38 +251,33 @@ class _PrimalDual:
             theta, following = self._accelerated(old.tau)
         duals, pulled = [], np.zeros_like(x)
         for c, v, new, before, sigma in zip(
-            terms.couplings, old.duals, images, old.images, sigmas
+            terms.couplings, old.duals, images, old.images, sigmas, strict=True
         ):
             ahead = new + np.asarray(theta, x.real.dtype) * (new - before)
             duals.append(c.dual_prox(_less(v, -sigma, ahead), sigma))
             pulled = pulled + c.adjoint(duals[-1])
-        now = _Variables(x, z, gradient, duals, images, pulled, old.ratio, following, old.rate)
-        return self._balance(old, now, tau, sigmas) if self.adapt else now
+        nit = old.nit + 1
+        now = _Variables(
+            x, z, gradient, duals, images, pulled, old.ratio, following, old.anchor, nit
+        )
+        # At 20, 40, 80, ...: ever rarer, as convergence asks.
+        due = nit >= 20 and nit % 20 == 0 and (nit // 20) & (nit // 20 - 1) == 0
+        return self._balance(now) if self.adapt and due else now
 
     def _accelerated(self, tau: float) -> tuple[float, float]:
         """Extrapolation and the next tau for a strongly convex g."""
         theta = 1.0 / math.sqrt(1.0 + self.mu * tau)
         return theta, theta * tau
 
-    def _balance(self, old: _Variables, now: _Variables, tau: Any, sigmas: list[Any]) -> _Variables:
-        """Move the ratio towards the side whose residual is the larger one."""
-        primal = _norm((old.x - now.x) / tau - (old.pulled - now.pulled))
-        dual = math.sqrt(
-            sum(
-                _norm((v - w) / s - (a - b)) ** 2
-                for v, w, s, a, b in zip(old.duals, now.duals, sigmas, old.images, now.images)
-            )
-        )
-        # Each beside the size of what it is a difference of.
-        force = max(_norm(now.gradient), _norm(now.pulled))
-        reach = math.sqrt(self.square) * _norm(now.x)
-        if primal * reach > 1.5 * dual * force:
-            factor = 1.0 - now.rate
-        elif dual * force > 1.5 * primal * reach:
-            factor = 1.0 / (1.0 - now.rate)
-        else:
-            return now
-        return dataclasses.replace(now, ratio=now.ratio * factor, rate=0.95 * now.rate)
+    def _balance(self, now: _Variables) -> _Variables:
+        """Move the ratio half the way, in logarithms, to that of the ways gone since last time."""
+        before, duals = now.anchor
+        primal = _norm(now.x - before)
+        dual = math.sqrt(sum(_norm(v - w) ** 2 for v, w in zip(now.duals, duals, strict=True)))
+        ratio = now.ratio
+        if primal > 0 and dual > 0:
+            ratio = math.sqrt(ratio) * dual / primal
+        return dataclasses.replace(now, ratio=ratio, anchor=(now.x, now.duals))
 
     def measure(self, now: _Variables) -> tuple[Array, Measure]:
         return now.x, self.terms.measure(now.x, now.duals, z=now.z, gradient=now.gradient)

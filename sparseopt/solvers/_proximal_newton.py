@@ -154,9 +154,7 @@ class _LBFGS:
         products = S.T @ Y
         self.gamma = float(np.sum(Y[:, -1] ** 2) / products[-1, -1])
         lower = np.tril(products, -1)
-        middle = np.block(
-            [[self.gamma * (S.T @ S), lower], [lower.T, -np.diag(np.diag(products))]]
-        )
+        middle = np.block([[self.gamma * (S.T @ S), lower], [lower.T, -np.diag(np.diag(products))]])
         self.basis = np.concatenate([self.gamma * S, Y], axis=1)
         self.solve = np.linalg.pinv(middle)
 
@@ -213,9 +211,11 @@ class _ProximalNewton:
         target, inner = self._minimise_model(old)
         d = target - old.x
         zd = loss.predict(d)
-        gain = terms.inner(old.gradient, d)
-        gain += float(np.sum(terms.penalty.value(target)) - np.sum(terms.penalty.value(old.x)))
-        noise = 10.0 * self.eps * abs(old.fun) if np.isfinite(old.fun) else 0.0
+        gain, noise = 0.0, 0.0
+        if np.isfinite(old.fun):
+            change = np.sum(terms.penalty.value(target)) - np.sum(terms.penalty.value(old.x))
+            gain = terms.inner(old.gradient, d) + float(change)
+            noise = 10.0 * self.eps * abs(old.fun)
         alpha = 1.0
         while True:
             x = target if alpha == 1.0 else old.x + np.asarray(alpha, d.real.dtype) * d
@@ -244,14 +244,13 @@ class _ProximalNewton:
             self.first_residual = old.residual or 1.0
         forcing = min(0.1, old.residual / self.first_residual)
         fista = _ProximalGradient(problem, forcing * old.residual, True, "gradient")
-        problem.zero_is_optimal = False
-        fista.certificate, fista.residual_scale = "", 1.0
-        problem.has_dual, fista.monotone = False, False
+        problem.zero_is_optimal, problem.has_dual, fista.monotone = False, False, False
         point = fista.first(old.x, None)
-        fista.residual_scale = 1.0
-        for count in range(1, self.budget + 1):
-            point = fista.step(point)
-            if not point.certificate > fista.tol:
+        fista.residual_scale = 1.0  # the tolerance is absolute
+        count = 0
+        while count < self.budget and not point.certificate <= fista.tol:
+            point, count = fista.step(point), count + 1
+            if not np.isfinite(point.certificate):
                 break
         return point.current, count
 
@@ -263,8 +262,8 @@ class _ProximalNewton:
         return (*old.pairs, (s, y))[-self.memory :]
 
     def measure(self, now: _Variables) -> tuple[Array, Measure]:
-        known = {"z": now.z, "u": now.u, "gradient": now.gradient}
-        return now.x, self.terms.measure(now.x, **known)
+        measure = self.terms.measure(now.x, z=now.z, u=now.u, gradient=now.gradient)
+        return now.x, measure
 
     def extra(self, now: _Variables) -> dict[str, float]:
         return {"inner": float(now.inner), "length": now.length}

@@ -1,4 +1,4 @@
-"""The step that splitting methods take on the loss: ``argmin f(A x) + rho/2 sum ||K_i x - c_i||^2``.
+"""The step of splitting methods on the loss: ``argmin f(A x) + rho/2 sum ||K_i x - c_i||^2``.
 
 Least squares of a matrix: a factorisation, kept until ``rho`` changes. Other quadratic losses and
 operators: conjugate gradients from the last solution. Any other loss: L-BFGS.
@@ -70,13 +70,13 @@ def _mean(targets: Sequence[Array]) -> Array:
 
 def _pull(couplings: Sequence[Coupling], targets: Sequence[Array]) -> Array:
     total: Array = couplings[0].adjoint(targets[0])
-    for c, target in zip(couplings[1:], targets[1:]):
+    for c, target in zip(couplings[1:], targets[1:], strict=True):
         total = total + c.adjoint(target)
     return total
 
 
 class _Factored:
-    """Cholesky of ``A^H W A + rho sum K^H K``, or of ``A A^H`` by Woodbury where that is smaller."""
+    """Cholesky of ``A^H W A + rho sum K^H K``, or by Woodbury that of ``A A^H`` if smaller."""
 
     def __init__(self, loss: LeastSquares, couplings: Sequence[Coupling]) -> None:
         self.couplings = couplings
@@ -162,7 +162,7 @@ class _Descent:
         def evaluate(flat: Array) -> tuple[float, Array]:
             point = flat.reshape(shape).astype(x.dtype, copy=False)
             z = loss.predict(point)
-            away = [c.forward(point) - t for c, t in zip(self.couplings, targets)]
+            away = [c.forward(point) - t for c, t in zip(self.couplings, targets, strict=True)]
             value = float(np.sum(loss.value_at(z)))
             value += 0.5 * rho * sum(float(np.vdot(d, d).real) for d in away)
             gradient = loss.pull_back(loss.gradient_at(z)) + rho * _pull(self.couplings, away)

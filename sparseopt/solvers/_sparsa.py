@@ -150,8 +150,8 @@ class _SpaRSA:
         return _Variables(x, z, u, gradient, past, following, a)
 
     def measure(self, now: _Variables) -> tuple[Array, Measure]:
-        known = {"z": now.z, "u": now.u, "gradient": now.gradient}
-        return now.x, self.terms.measure(now.x, **known)
+        measure = self.terms.measure(now.x, z=now.z, u=now.u, gradient=now.gradient)
+        return now.x, measure
 
     def extra(self, now: _Variables) -> dict[str, float]:
         return {"step": 1.0 / now.used}

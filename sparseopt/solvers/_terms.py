@@ -1,4 +1,4 @@
-"""What solvers of several terms share: ``min f(A x) + g(x) + sum_i h_i(K_i x)``, and its measure."""
+"""What solvers of several terms share: ``min f(A x) + g(x) + sum h_i(K_i x)`` and its measure."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Terms(Composite):
             )
             self.is_convex = self.is_convex and bool(getattr(c.h, "is_convex", False))
             self.has_dual = self.has_dual and _is_finite(c, Kx) and _has_dual(c.h, Kx)
-        self.scale = self.null_value if self.null_value > 0 else 1.0
+        self.scale = float(self.null_value) if self.null_value > 0 else 1.0
         self.certificate = (
             "relative duality gap"
             if self.has_dual
@@ -162,12 +162,14 @@ class Terms(Composite):
             pulled = pulled + c.adjoint(v)
         fun = float(self.objective(x, z))
         if self.has_dual:
-            fun += sum(float(np.sum(c.h.value(w))) for c, w in zip(self.couplings, images))
-            others = [(c.h, v) for c, v in zip(self.couplings, duals)]
+            fun += sum(
+                float(np.sum(c.h.value(w))) for c, w in zip(self.couplings, images, strict=True)
+            )
+            others = [(c.h, v) for c, v in zip(self.couplings, duals, strict=True)]
             t, value = self.dual(u, pulled, others)
             return Measure(fun, math.nan, float(value), (-t * u, *(t * v for v in duals)))
         certificate = self._dual_residual(x, gradient, pulled)
-        for c, w, v in zip(self.couplings, images, duals):
+        for c, w, v in zip(self.couplings, images, duals, strict=True):
             value, residual = self._primal_residual(c, x, w, v)
             fun += value
             certificate = max(certificate, residual)
@@ -292,7 +294,7 @@ def _compare(terms: Terms, state: _Track, x: Array, found: Measure) -> None:
             state.x, state.fun = x, found.fun
         if found.dual_value > state.dual_value:
             state.dual_value, state.dual = found.dual_value, found.dual
-        state.certificate = max((state.fun - state.dual_value) / terms.scale, 0.0)
+        state.certificate = float(max((state.fun - state.dual_value) / terms.scale, 0.0))
     elif not found.certificate >= state.certificate:
         state.x, state.fun, state.certificate = x, found.fun, found.certificate
 
@@ -328,7 +330,7 @@ def _without_loss(x0: Any) -> Nothing:
 
 def _is_finite(c: Coupling, like: Array) -> bool:
     """Whether h is finite at a random point: if it is a constraint, no iterate has an objective."""
-    probe = np.random.default_rng(1).uniform(-1.0, 1.0, like.shape).astype(like.dtype)
+    probe = np.asarray(np.random.default_rng(1).uniform(-1e6, 1e6, like.shape), like.dtype)
     return bool(np.isfinite(c.h.value(probe)).all())
 
 

@@ -211,4 +211,9 @@ class _TwoMetric:
         d, _ = cg(matrix, -gradient, rtol=max(1e-10, 10 * self.eps), maxiter=10 * free.size)
         return np.asarray(d, gradient.dtype)
 
+    def measure(self, now: _Variables) -> tuple[Array, Measure]:
+        measure = self.terms.measure(now.x, z=now.z, u=now.u, gradient=now.gradient)
+        return now.x, measure
 
+    def extra(self, now: _Variables) -> dict[str, float]:
+        return {"free": float(now.free), "length": now.length}
