@@ -117,10 +117,12 @@ class Composite:
         for penalty, y in ((self.penalty, -gradient), *others):
             if is_gauge(penalty):
                 norm = penalty.dual_norm(y)
-                norm = np.max(norm, initial=0.0) if self.joint else norm
+                if self.joint and np.ndim(norm):
+                    norm = np.max(norm, initial=0.0)
                 positive = norm > 0
                 safe = self.per.where(positive, norm, 1.0)
-                limit = np.minimum(limit, self.per.where(positive, 1.0 / safe, np.inf))
+                largest = self.per.where(positive, 1.0 / safe, np.inf)
+                limit = largest if limit is np.inf else np.minimum(limit, largest)
             else:
                 parts.append((penalty, y))
         loss: Any = self.loss
@@ -154,7 +156,9 @@ class Composite:
 
     def sum_columns(self, values: Any) -> Any:
         """Add up a batch that is one joint problem."""
-        return np.sum(values) if self.joint and np.ndim(values) else values
+        if isinstance(values, float) or not self.joint:
+            return values
+        return np.sum(values)
 
     def inner(self, a: Array, b: Array) -> Any:
         """Real inner product, per column or in all."""
