@@ -45,8 +45,8 @@ class Columns:
 class Composite:
     """A loss and a penalty, with everything counted per column of a batch or once in all.
 
-    Columns are separate problems if the penalty gives one value per column; each then evolves as
-    if it were solved alone. Otherwise, or where ``joint`` says so, they are one joint problem.
+    Columns are separate problems if loss and penalty give one value per column; each then evolves
+    as if it were solved alone. Otherwise, or where ``joint`` says so, they are one joint problem.
     """
 
     def __init__(self, loss: Any, penalty: Any, *, joint: bool = False) -> None:
@@ -57,12 +57,14 @@ class Composite:
         self.is_convex = bool(getattr(self.penalty, "is_convex", False))
         zero = np.zeros(loss.shape, loss.dtype)
         penalty_value = np.asarray(self.penalty.value(zero))
-        self.joint = joint or len(loss.shape) == 1 or penalty_value.ndim == 0
+        z = loss.predict(zero)
+        null_loss = loss.value_at(z)
+        alone = len(loss.shape) == 2 and penalty_value.ndim > 0 and np.ndim(null_loss) > 0
+        self.joint = joint or not alone
         self.per: Any = One if self.joint else Columns
         penalty_value = np.asarray(self.sum_columns(penalty_value))
-        z = loss.predict(zero)
         self._null_slope = loss.gradient_at(z)
-        value = self.sum_columns(loss.value_at(z))
+        value = self.sum_columns(null_loss)
         self.null_value = value + np.where(np.isfinite(penalty_value), penalty_value, 0.0)
         # A value of zero is not enough: nothing says that a loss or penalty is never negative.
         self.zero_is_optimal = bool(

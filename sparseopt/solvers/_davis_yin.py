@@ -47,7 +47,8 @@ def davis_yin(
     max_iter : int
         Iteration budget.
     step : float, optional
-        The step s, below 2/L unless with a line search; by default 1/L.
+        The step s, below 2/L unless with a line search; by default 1/L. Where ``lipschitz()`` of
+        the loss is no bound, as with Poisson counts, take the line search.
     line_search : bool
         Lengthen the step by 2 % at every iteration and shorten it where the loss rises above its
         quadratic model with curvature 1/s.

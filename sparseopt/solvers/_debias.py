@@ -87,7 +87,10 @@ def debias(loss: Any, result: Result) -> DebiasedResult:
     if x.shape != loss.shape:
         raise ValueError(f"result.x must have shape {loss.shape}, got {x.shape}")
     support = x != 0
-    if isinstance(loss, LeastSquares) and not getattr(loss, "intercept", False):
+    explicit = isinstance(loss, LeastSquares) and (
+        isinstance(loss.A, np.ndarray) or issparse(loss.A)
+    )
+    if isinstance(loss, LeastSquares) and (explicit or not loss.intercept):
         refitted = _least_squares(loss, x, support)
     else:
         refitted = _descend(loss, x, support)
@@ -111,16 +114,18 @@ def _least_squares(loss: LeastSquares, x: Array, support: Array) -> Array:
     m = len(y)
     root = np.ones(m) if loss.sample_weights is None else np.sqrt(loss.sample_weights).reshape(-1)
     root = root.astype(y.real.dtype)
+    share = root**2 / np.sum(root**2) if loss.intercept else np.zeros_like(root)
     columns, targets = support.reshape(len(x), -1), y.reshape(m, -1)
     refitted = np.zeros_like(x).reshape(len(x), -1)
     for j in range(columns.shape[1]):
         on = np.flatnonzero(columns[:, j])
         if not on.size or not m:
             continue
-        b = root * targets[:, j]
+        b = root * (targets[:, j] - share @ targets[:, j])
         if isinstance(A, np.ndarray) or issparse(A):
             part = A[:, on] if isinstance(A, np.ndarray) else A.tocsc()[:, on].toarray()
-            refitted[on, j] = np.linalg.lstsq(root[:, None] * part, b, rcond=None)[0]
+            part = root[:, None] * (part - share @ part)
+            refitted[on, j] = np.linalg.lstsq(part, b, rcond=None)[0]
         else:
             refitted[on, j] = _by_products(loss, root, on, b)
     return refitted.reshape(x.shape)

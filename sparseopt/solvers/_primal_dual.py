@@ -45,8 +45,8 @@ def primal_dual(
     Parameters
     ----------
     loss : object or None
-        Smooth convex term; without one (``x0`` then gives the shape) this is the primal-dual
-        hybrid gradient method.
+        Smooth convex term, whose ``lipschitz()`` must be a bound (that of a Poisson loss is not);
+        without one (``x0`` then gives the shape) this is the primal-dual hybrid gradient method.
     penalty : object, or list of objects and pairs (h, K)
         Convex penalties: g on x itself, and pairs of a penalty h and a matrix or operator K (or a
         class of operators, to be called with n). Columns of x are one joint problem.

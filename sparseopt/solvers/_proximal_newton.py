@@ -112,7 +112,11 @@ def proximal_newton(
 
 
 class _Model:
-    """The quadratic model as a loss: its prediction is the pair (x, H x), so one product a step."""
+    """The quadratic model as a loss: its prediction is the pair (x, H x), so one product a step.
+
+    `sparseopt.losses.Quadratic` does the same for vectors and matrices; this takes x of any shape,
+    complex too, and any function for the products.
+    """
 
     def __init__(self, product: Callable[[Array], Array], x: Array, gradient: Array, bend: float):
         self.product = product

@@ -39,8 +39,9 @@ def hessian_product(loss: Any, z: Array) -> Callable[[Array], Array] | None:
     """Products with the Hessian in x at the prediction ``z``; None if the loss has none."""
     if hasattr(loss, "hessian_at"):
         return lambda d: loss.pull_back(loss.hessian_at(z, loss.predict(d)))
-    if isinstance(loss, LeastSquares):
-        return loss.hessian_product
+    if getattr(loss, "is_quadratic", False) and hasattr(loss, "hessian_product"):
+        product: Callable[[Array], Array] = loss.hessian_product
+        return product
     return None
 
 
@@ -50,11 +51,11 @@ def uses_factor(loss: Any, couplings: Sequence[Coupling]) -> bool:
 
 
 def _is_quadratic(loss: Any) -> bool:
-    return isinstance(loss, LeastSquares | Nothing) or bool(getattr(loss, "is_quadratic", False))
+    return isinstance(loss, Nothing) or bool(getattr(loss, "is_quadratic", False))
 
 
 def _is_explicit(loss: Any, couplings: Sequence[Coupling]) -> bool:
-    if not isinstance(loss, LeastSquares) or getattr(loss, "intercept", False):
+    if not isinstance(loss, LeastSquares) or loss.intercept:
         return False
     m, n = loss.A.shape
     matrices = [c.K for c in couplings if c.K is not None]

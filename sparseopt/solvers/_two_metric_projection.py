@@ -124,7 +124,7 @@ class _TwoMetric:
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self.eps = float(np.finfo(terms.loss.dtype).eps)
-        self.A = getattr(terms.loss, "A", None)
+        self.has_blocks = hasattr(terms.loss, "block_hessian")
 
     def first(self, x: Array) -> _Variables:
         if isinstance(self.terms.penalty, Box | NonnegativeL1):
@@ -182,8 +182,8 @@ class _TwoMetric:
 
     def _newton(self, old: _Variables, free: Array, gradient: Array) -> Array:
         """Minus the inverse of the Hessian's free part times the gradient."""
-        if free.size <= LARGEST_BLOCK and hasattr(self.terms.loss, "block_hessian"):
-            H: Array = np.asarray(self.terms.loss.block_hessian(free, old.z), np.float64)
+        H = self._block(old, free)
+        if H is not None:
             ridge = 1e-12 * max(float(np.trace(H)) / free.size, 1e-300)
             from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
@@ -193,6 +193,17 @@ class _TwoMetric:
             except LinAlgError:
                 pass
         return self._conjugate(old, free, gradient)
+
+    def _block(self, old: _Variables, free: Array) -> Array | None:
+        """The free part of the Hessian, if the loss has the columns for it and it is not large."""
+        if free.size > LARGEST_BLOCK or not self.has_blocks:
+            return None
+        loss: Any = self.terms.loss
+        try:
+            return np.asarray(loss.block_hessian(free, old.z), np.float64)
+        except TypeError:  # losses of an operator have no columns
+            self.has_blocks = False
+            return None
 
     def _conjugate(self, old: _Variables, free: Array, gradient: Array) -> Array:
         """The same by conjugate gradients, from products with the whole Hessian."""
