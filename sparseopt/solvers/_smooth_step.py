@@ -101,19 +101,38 @@ class _Factored:
         self.factor: Any = None
 
     def __call__(self, rho: float, targets: Sequence[Array], x: Array) -> Array:
-        from scipy.linalg import cho_factor, cho_solve
-
         if rho != self.rho:
-            self.factor = cho_factor(self.gram + rho * self.penalty_gram, check_finite=False)
+            self._factorise(self.gram + rho * self.penalty_gram)
             self.rho = rho
         b = self.linear + rho * _pull(self.couplings, targets)
         if not self.wide:
-            solution: Array = cho_solve(self.factor, b, check_finite=False)
-            return solution
+            return self._solve(b)
         # With A A^H the identity on the smaller side carries the same multiple of rho.
-        inner = cho_solve(self.factor, self.A @ b, check_finite=False)
-        wide: Array = (b - self.AH @ inner) / (rho * self.identities)
+        wide: Array = (b - self.AH @ self._solve(self.A @ b)) / (rho * self.identities)
         return wide.astype(b.dtype, copy=False)
+
+    def _factorise(self, M: Array) -> None:
+        """Cholesky; a pseudo-inverse where A and all K share a null space.
+
+        The solution is then the shortest one.
+        """
+        from scipy.linalg import LinAlgError, cho_factor, pinvh
+
+        self.inverse: Array | None = None
+        try:
+            self.factor = cho_factor(M, check_finite=False)
+        except LinAlgError:
+            self.inverse = pinvh(M)
+
+    def _solve(self, b: Array) -> Array:
+        from scipy.linalg import cho_solve
+
+        solution: Array
+        if self.inverse is not None:
+            solution = self.inverse @ b
+        else:
+            solution = cho_solve(self.factor, b, check_finite=False)
+        return solution
 
 
 class _Conjugate:

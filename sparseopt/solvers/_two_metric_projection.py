@@ -184,7 +184,7 @@ class _TwoMetric:
         """Minus the inverse of the Hessian's free part times the gradient."""
         H = self._block(old, free)
         if H is not None:
-            ridge = 1e-12 * max(float(np.trace(H)) / free.size, 1e-300)
+            ridge = 1e-12 * max(float(np.trace(H)) / free.size, 1e-6 * self.terms.curvature)
             from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
             try:

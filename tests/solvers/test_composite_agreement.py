@@ -2,9 +2,12 @@
 
 import warnings
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 from composite_tasks import KINDS, optimum, task
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
 from scipy.sparse.linalg import aslinearoperator
 
 import sparseopt as so
@@ -121,6 +124,56 @@ def test_one_row_one_column(rng, name, shape):
     best = solvers.proximal_gradient(loss, penalties.L1(0.1), tol=1e-12)
     assert result.success
     assert result.fun == pytest.approx(best.fun, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_zero_matrix(name):
+    loss = LeastSquares(np.zeros((3, 2)), np.ones(3))
+    for x0 in (None, np.ones(2)):
+        result = getattr(solvers, name)(loss, penalties.L1(0.1), x0=x0)
+        assert result.success
+        np.testing.assert_allclose(result.x, 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_operators_of_nothing(rng, name):
+    solver = getattr(solvers, name)
+    loss = LeastSquares(np.eye(2), [1.0, 1.0])
+    result = solver(loss, [penalties.L1(0.1), (penalties.L1(1.0), np.zeros((2, 2)))], tol=1e-9)
+    np.testing.assert_allclose(result.x, [0.9, 0.9], atol=1e-3)
+    # Neither A nor K sees the difference of the two: the equations are singular.
+    loss = LeastSquares(np.ones((1, 2)), [1.0])
+    result = solver(loss, (penalties.L1(0.1), np.ones((3, 2))), tol=1e-9)
+    assert result.success
+    assert result.x.sum() == pytest.approx(0.7, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("size", [1e-8, 1e8])
+def test_far_starts(rng, name, size):
+    loss = LeastSquares(rng.standard_normal((9, 4)), np.ones(9))
+    best = solvers.proximal_gradient(loss, penalties.L1(0.3), tol=1e-12)
+    result = getattr(solvers, name)(loss, penalties.L1(0.3), x0=size * np.ones(4), tol=1e-8)
+    assert result.success
+    assert result.fun == pytest.approx(best.fun, rel=1e-6)
+
+
+@given(
+    A=arrays(float, (4, 3), elements=st.floats(-3, 3, width=16)),
+    y=arrays(float, 4, elements=st.floats(-3, 3, width=16)),
+    lam=st.floats(0.01, 3),
+    mu=st.floats(0.01, 3),
+)
+def test_admm_and_primal_dual_bracket_each_other(A, y, lam, mu):
+    """The gap of one run bounds how far the other can be below it, whatever the numbers."""
+    D = np.diff(np.eye(3), axis=0)
+    terms = [penalties.L1(lam), (penalties.L1(mu), D)]
+    loss = LeastSquares(A, y)
+    a = solvers.admm(loss, terms, tol=1e-5, max_iter=50_000)
+    b = solvers.primal_dual(loss, terms, tol=1e-5, max_iter=50_000)
+    scale = 0.5 * y @ y
+    assert a.fun - b.fun <= a.certificate * scale + 1e-12
+    assert b.fun - a.fun <= b.certificate * scale + 1e-12
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -105,18 +105,18 @@ def test_debias_with_an_intercept_is_ordinary_regression(rng):
     assert result.refit_residual < 1e-9
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("admm", {}),
-        ("douglas_rachford", {}),
-        ("davis_yin", {"line_search": True}),
-        ("sparsa", {}),
-        ("anderson", {}),
-        ("proximal_newton", {}),
-        ("two_metric_projection", {}),
-    ],
-)
+CHECKED = {
+    "admm": {},
+    "douglas_rachford": {},
+    "davis_yin": {"line_search": True},
+    "sparsa": {},
+    "anderson": {},
+    "proximal_newton": {},
+    "two_metric_projection": {},
+}
+
+
+@pytest.mark.parametrize(("name", "options"), CHECKED.items())
 def test_a_loss_whose_curvature_has_no_bound(rng, name, options):
     """Poisson counts: the methods that check their steps, or need none."""
     A = 0.3 * rng.standard_normal((30, 6))

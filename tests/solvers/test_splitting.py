@@ -315,3 +315,20 @@ def test_basis_pursuit_without_a_loss(rng):
     assert result.success
     assert "residual" in result.message
     np.testing.assert_allclose(result.x, truth, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+def test_preconditioned_columns(rng, dtype, form):
+    """Steps per coordinate serve every column, in the precision of the data."""
+    A, Y = rng.standard_normal((12, 8)).astype(dtype), rng.standard_normal((12, 3)).astype(dtype)
+    K = np.diff(np.eye(8, dtype=dtype), axis=0)
+    terms = [penalties.L1(0.2), (penalties.L1(0.5), form(K))]
+    result = solvers.primal_dual(LeastSquares(A, Y), terms, precondition=True)
+    assert result.success
+    assert result.x.dtype == dtype
+    best = sum(
+        solvers.admm(LeastSquares(A.astype(float), y.astype(float)), terms, tol=1e-9).fun
+        for y in Y.T
+    )
+    assert result.fun == pytest.approx(best, rel=1e-3)
