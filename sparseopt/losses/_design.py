@@ -67,8 +67,12 @@ class DenseDesign:
 
     def power_sums(self, columns: Array | None, power: int, weights: Array | None) -> Array:
         """``sum_j w_j |a_ji|^power`` for each column i."""
-        powers = abs(self._take(columns)) ** power
-        sums: Array = powers.sum(1) if weights is None else powers @ weights
+        rows = self.rows if columns is None else self.rows[columns]
+        sums = np.empty(rows.shape[0])
+        for start in range(0, sums.size, _WIDTH):
+            part = slice(start, start + _WIDTH)
+            powers = abs(rows[part]) ** power
+            sums[part] = powers.sum(1) if weights is None else powers @ weights
         return sums
 
     def row_squares(self, columns: Array) -> Array:
@@ -92,9 +96,6 @@ class DenseDesign:
                 square -= np.outer(means[part], means)
             sums[part] = abs(square).sum(1)
         return sums
-
-    def _take(self, columns: Array | None) -> Array:
-        return self.rows if columns is None else self.rows[columns]
 
 
 class SparseDesign:
@@ -152,7 +153,7 @@ class SparseDesign:
         """
         from scipy.sparse import diags_array
 
-        m, n = self.csc.shape
+        n = self.csc.shape[1]
         weighted = self.csc if weights is None else diags_array(weights) @ self.csc
         transposed = self.csc.T.tocsr()
         sums = np.empty(n)

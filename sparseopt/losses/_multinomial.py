@@ -242,7 +242,7 @@ class Multinomial(LinearLoss):
         for iteration in range(500):
             u = self._slope(z + b)
             miss = u.sum(0)
-            if np.all(abs(miss) <= 4e-15 * abs(u).sum(0)):
+            if np.all(abs(miss) <= 1e-14 * abs(u).sum(0)):
                 break
             length = 0.0
             if iteration:

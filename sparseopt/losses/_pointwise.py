@@ -105,7 +105,7 @@ class PointwiseLoss(LinearLoss):
             slopes = self._slope(z + b)
             miss = slopes.sum(0)
             low, high = np.where(miss < 0, b, low), np.where(miss > 0, b, high)
-            done = abs(miss) <= 1e-15 * abs(slopes).sum(0)
+            done = abs(miss) <= 1e-14 * abs(slopes).sum(0)
             done |= high - low <= 2.3e-16 * np.maximum(abs(low), abs(high))
             if np.all(done):
                 break

@@ -121,6 +121,10 @@ class Quadratic:
         """``z_1 - q``."""
         return z[1] - self.q
 
+    def hessian_at(self, z: Array, v: Array) -> Array:
+        """``v_1``: with ``v = predict(d)`` this is ``Q d``."""
+        return v[1]
+
     def bregman(self, z_new: Array, z: Array) -> float:
         """``f(z_new) - f(z) - <f'(z), x_new - x>``: half the product of the differences."""
         d = (z_new - z).astype(np.float64, copy=False)
