@@ -203,7 +203,7 @@ def default_tolerance(tol: float | None, dtype: Any) -> float:
 
 
 def required(name: str, value: Any, protocol: Any) -> Any:
-    """``value`` itself if it has what the protocol asks for; a TypeError that names what it lacks."""
+    """``value`` itself if it has all that the protocol asks for; the error names what it lacks."""
     if not isinstance(value, protocol):
         needed = sorted(m for m in dir(protocol) if not m.startswith("_"))
         needed += [a for a in protocol.__annotations__ if a not in needed]
