@@ -212,8 +212,9 @@ class _PrimalDual:
         if self.fixed is not None:
             return self.fixed, []
         if now.tau is not None:
-            sigma = (1.0 / now.tau - self.half) / self.square if self.square else 0.0
-            return now.tau, [sigma] * len(self.rows)
+            # The product of both steps stays what it was, as the proof asks.
+            first = self._longest(now.ratio)
+            return now.tau, [now.ratio * first**2 / now.tau] * len(self.rows)
         if self.rows and np.ndim(self.rows[0]) == 0 and self.rows[0] is self.square:
             tau = self._longest(now.ratio)
             return tau, [now.ratio * tau] * len(self.rows)

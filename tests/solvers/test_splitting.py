@@ -332,3 +332,15 @@ def test_preconditioned_columns(rng, dtype, form):
         for y in Y.T
     )
     assert result.fun == pytest.approx(best, rel=1e-3)
+
+
+def test_strong_convexity_beside_a_loss(rng):
+    """The modulus of an elastic net, with a coupling and a smooth loss at once."""
+    loss = LeastSquares(rng.standard_normal((8, 12)), rng.standard_normal(8))
+    terms = [penalties.ElasticNet(0.2, 1.0), (penalties.L1(0.5), np.diff(np.eye(12), axis=0))]
+    best = solvers.admm(loss, terms, tol=1e-10)
+    result = solvers.primal_dual(loss, terms, strong_convexity=1.0, tol=1e-8)
+    assert result.success
+    assert result.fun == pytest.approx(best.fun, rel=1e-7)
+    step = result.history["step"]
+    assert np.all(np.diff(step) < 0)
