@@ -57,7 +57,7 @@ class Composite:
         self.is_convex = bool(getattr(self.penalty, "is_convex", False))
         zero = np.zeros(loss.shape, loss.dtype)
         penalty_value = np.asarray(self.penalty.value(zero))
-        z = loss.predict(zero)
+        z = loss.null_prediction() if hasattr(loss, "null_prediction") else loss.predict(zero)
         null_loss = loss.value_at(z)
         alone = len(loss.shape) == 2 and penalty_value.ndim > 0 and np.ndim(null_loss) > 0
         self.joint = joint or not alone

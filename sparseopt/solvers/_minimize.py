@@ -24,6 +24,7 @@ _METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "proximal_newton": ("proximal_newton", {}),
     "sparsa": ("sparsa", {}),
     "two_metric_projection": ("two_metric_projection", {}),
+    "working_set": ("working_set", {}),
 }
 
 
@@ -55,11 +56,13 @@ def minimize(
     x0 : array_like or Result, optional
         Start; zero if not given.
     method : str
-        One of ``"auto"``, ``"fista"``, ``"ista"``, ``"sparsa"``, ``"anderson"``,
-        ``"proximal_newton"`` and ``"two_metric_projection"`` for one penalty; ``"admm"``,
-        ``"primal_dual"``, ``"davis_yin"`` and ``"douglas_rachford"`` for more. The page of each,
-        in `sparseopt.solvers`, says what it asks for. ``"auto"`` takes FISTA for one penalty; for
-        more it takes ADMM where the step on the loss is a factorisation, else Davis-Yin for two
+        One of ``"auto"``, ``"working_set"``, ``"fista"``, ``"ista"``, ``"sparsa"``,
+        ``"anderson"``, ``"proximal_newton"`` and ``"two_metric_projection"`` for one penalty;
+        ``"admm"``, ``"primal_dual"``, ``"davis_yin"`` and ``"douglas_rachford"`` for more. The
+        page of each, in `sparseopt.solvers`, says what it asks for. ``"auto"`` takes working sets
+        for an l1 norm (with a ridge, or on the positive side) of one real column with a matrix at
+        hand, and FISTA for one penalty otherwise or where options are given; for more it takes
+        ADMM where the step on the loss is a factorisation, else Davis-Yin for two
         penalties on x itself and the primal-dual method for the rest. The message says why.
     tol : float, optional
         Bound on the certificate, by default 1e-6 (1e-4 for float32): the relative duality gap
@@ -119,7 +122,7 @@ def minimize(
     array([0.1, 0.1, 0.1, 3.9, 3.9, 3.9])
     """
     choice("method", method, ("auto", *_METHODS))
-    chosen, why = (method, "") if method != "auto" else _choose(loss, penalty)
+    chosen, why = (method, "") if method != "auto" else _choose(loss, penalty, bool(options))
     name, fixed = _METHODS[chosen]
     solver = getattr(importlib.import_module(f"._{name}", __package__), name)
     if isinstance(penalty, list) and len(penalty) < 2 and not _has_pairs(penalty):
@@ -149,10 +152,14 @@ def _has_pairs(penalty: Any) -> bool:
     return any(isinstance(term, tuple) for term in penalty)
 
 
-def _choose(loss: Any, penalty: Any) -> tuple[str, str]:
+def _choose(loss: Any, penalty: Any, has_options: bool) -> tuple[str, str]:
     """A method for the terms, and the reason in words."""
     g, pairs = split_terms(penalty)
     if not pairs:
+        from ._working_set import has_exact_steps
+
+        if not has_options and has_exact_steps(loss, g):
+            return "working_set", "the columns of a matrix and an l1 norm"
         return "fista", "a smooth loss and one penalty"
     if loss is None:
         return "primal_dual", "no loss"

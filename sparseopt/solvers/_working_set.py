@@ -11,6 +11,7 @@ import numpy as np
 
 from .._core import State, iterate
 from ..losses._linear import LinearLoss
+from ..penalties import L1, ElasticNet, NonnegativeL1
 from ._composite import Array, Composite, default_tolerance
 from ._coordinates import Coordinates
 from ._design import Design
@@ -120,6 +121,19 @@ def working_set(
     return method.run(x0, max_iter=max_iter, callback=callback, progress=progress)
 
 
+def has_exact_steps(loss: Any, penalty: Any) -> bool:
+    """Whether this method ends at the exact solution, so that it is the one to choose."""
+    from scipy.sparse import issparse
+
+    return (
+        isinstance(loss, LinearLoss)
+        and len(loss.shape) == 1
+        and loss.dtype.kind == "f"
+        and (isinstance(loss.A, np.ndarray) or issparse(loss.A))
+        and isinstance(penalty, L1 | ElasticNet | NonnegativeL1)
+    )
+
+
 class WorkingSet:
     """The method: it keeps what depends on the data alone, so that a path pays for it once."""
 
@@ -160,6 +174,7 @@ class WorkingSet:
 
     def first(self, x: Array) -> Point:
         """The state at the start point."""
+        x = np.zeros_like(x) if self.problem.zero_is_optimal else x
         x = x.astype(np.float64)
         z = np.zeros(self.design.m)
         if x.any():

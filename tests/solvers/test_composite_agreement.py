@@ -66,8 +66,9 @@ def test_auto_solves_and_says_why(seed):
     t = task(seed)
     result = so.minimize(t.loss, t.terms, tol=1e-7)
     assert result.success
-    expected = "fista" if len(t.terms) == 1 and not t.pairs else "admm"
-    assert f"auto: {expected}" in result.message
+    one = ("fista", "working_set")
+    expected = one if len(t.terms) == 1 and not t.pairs else ("admm",)
+    assert any(f"auto: {name}" in result.message for name in expected)
 
 
 def test_auto_with_operators(rng):
