@@ -79,7 +79,11 @@ def scikit_learn(p: Problem, tol: float) -> list[np.ndarray]:
 
     if p.kind == "logistic":
         model = LogisticRegression(
-            penalty="l1", C=1 / p.lams[0], solver="liblinear", fit_intercept=False, tol=tol,
+            penalty="l1",
+            C=1 / p.lams[0],
+            solver="liblinear",
+            fit_intercept=False,
+            tol=tol,
             max_iter=10_000,
         )
         return [model.fit(p.X, p.y).coef_[0]]
@@ -153,14 +157,38 @@ def adelie(p: Problem, tol: float) -> list[np.ndarray]:
     X = (ad.matrix.sparse if sparse else ad.matrix.dense)(p.X, method="naive", n_threads=1)
     glm = ad.glm.binomial((p.y + 1) / 2) if p.kind == "logistic" else ad.glm.gaussian(p.y)
     groups = np.arange(0, p.n, p.group) if p.kind == "group" else None
-    state = ad.grpnet(
-        X=X, glm=glm, groups=groups, lmda_path=p.lams / p.m, intercept=False, tol=tol,
-        early_exit=False, adev_tol=1.0, ddev_tol=0.0, progress_bar=False, n_threads=1,
-        max_iters=10**7, newton_max_iters=1000, irls_max_iters=100_000,
-    ) if p.kind == "logistic" else ad.grpnet(
-        X=X, glm=glm, groups=groups, lmda_path=p.lams / p.m, intercept=False, tol=tol,
-        early_exit=False, adev_tol=1.0, ddev_tol=0.0, progress_bar=False, n_threads=1,
-        max_iters=10**7,
+    state = (
+        ad.grpnet(
+            X=X,
+            glm=glm,
+            groups=groups,
+            lmda_path=p.lams / p.m,
+            intercept=False,
+            tol=tol,
+            early_exit=False,
+            adev_tol=1.0,
+            ddev_tol=0.0,
+            progress_bar=False,
+            n_threads=1,
+            max_iters=10**7,
+            newton_max_iters=1000,
+            irls_max_iters=100_000,
+        )
+        if p.kind == "logistic"
+        else ad.grpnet(
+            X=X,
+            glm=glm,
+            groups=groups,
+            lmda_path=p.lams / p.m,
+            intercept=False,
+            tol=tol,
+            early_exit=False,
+            adev_tol=1.0,
+            ddev_tol=0.0,
+            progress_bar=False,
+            n_threads=1,
+            max_iters=10**7,
+        )
     )
     return [np.ravel(row.toarray()) for row in state.betas]
 

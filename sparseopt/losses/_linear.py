@@ -117,6 +117,10 @@ class LinearLoss(BlockMethods):
         """``z = A x``, without the intercept."""
         return self._products.forward(np.asarray(x))
 
+    def null_prediction(self) -> Array:
+        """``A 0``, without a product."""
+        return np.zeros((self._products.shape[0], *self.shape[1:]), self.dtype)
+
     def pull_back(self, u: Array) -> Array:
         """``A^H u``, the gradient in x of a function of z with gradient ``u``."""
         return self._products.adjoint(u)

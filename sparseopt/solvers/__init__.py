@@ -7,10 +7,15 @@ from .._core._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_admm": ["admm"],
+        "_anderson": ["anderson"],
         "_choose_level": ["Choice", "discrepancy_principle", "gcv", "sure"],
         "_colour_partition": ["colour_partition"],
         "_connected_partition": ["connected_partition"],
         "_cross_validate": ["CrossValidation", "cross_validate"],
+        "_davis_yin": ["davis_yin"],
+        "_debias": ["DebiasedResult", "debias"],
+        "_douglas_rachford": ["douglas_rachford"],
         "_fit": ["Fit"],
         "_forest": ["solve_forest"],
         "_forest_blocks": ["comb_partition", "forest_partition", "greedy_forest", "random_forest"],
@@ -20,12 +25,18 @@ __getattr__, __dir__, __all__ = attach(
         "_lasso_path": ["lasso_path"],
         "_minimize": ["minimize"],
         "_path": ["Path", "path"],
+        "_primal_dual": ["primal_dual"],
         "_proximal_gradient": ["proximal_gradient"],
+        "_proximal_newton": ["proximal_newton"],
+        "_sparsa": ["sparsa"],
+        "_two_metric_projection": ["two_metric_projection"],
         "_working_set": ["working_set"],
     },
 )
 
 if TYPE_CHECKING:
+    from ._admm import admm as admm
+    from ._anderson import anderson as anderson
     from ._choose_level import Choice as Choice
     from ._choose_level import discrepancy_principle as discrepancy_principle
     from ._choose_level import gcv as gcv
@@ -34,6 +45,10 @@ if TYPE_CHECKING:
     from ._connected_partition import connected_partition as connected_partition
     from ._cross_validate import CrossValidation as CrossValidation
     from ._cross_validate import cross_validate as cross_validate
+    from ._davis_yin import davis_yin as davis_yin
+    from ._debias import DebiasedResult as DebiasedResult
+    from ._debias import debias as debias
+    from ._douglas_rachford import douglas_rachford as douglas_rachford
     from ._fit import Fit as Fit
     from ._forest import solve_forest as solve_forest
     from ._forest_blocks import comb_partition as comb_partition
@@ -49,5 +64,9 @@ if TYPE_CHECKING:
     from ._minimize import minimize as minimize
     from ._path import Path as Path
     from ._path import path as path
+    from ._primal_dual import primal_dual as primal_dual
     from ._proximal_gradient import proximal_gradient as proximal_gradient
+    from ._proximal_newton import proximal_newton as proximal_newton
+    from ._sparsa import sparsa as sparsa
+    from ._two_metric_projection import two_metric_projection as two_metric_projection
     from ._working_set import working_set as working_set

@@ -39,7 +39,7 @@ class Coordinates:
         self.levels: Array | None = None
         self.ridge: Array | None = None
         self.positive = isinstance(penalty, NonnegativeL1)
-        if type(penalty) in (L1, ElasticNet, NonnegativeL1):
+        if isinstance(penalty, L1 | ElasticNet | NonnegativeL1):
             self.levels = self._full(penalty.lam, n)
             if isinstance(penalty, ElasticNet):
                 self.ridge = self._full(penalty.mu, n)
@@ -52,9 +52,22 @@ class Coordinates:
     def excess(self, x: Array, gradient: Array) -> Array:
         """How far each coordinate is from optimal, in units of the gradient; <= 0 where it is."""
         if self.levels is None:
-            return np.asarray(self.penalty.subdiff_distance(x, gradient), float)
+            return self.distance(x, gradient)
         push = -gradient if self.positive else np.abs(gradient)
         return push - self.levels
+
+    def distance(self, x: Array, gradient: Array) -> Array:
+        """Distance of minus the gradient from the subdifferential, for each coordinate."""
+        return np.asarray(self.penalty.subdiff_distance(x, gradient), float)
+
+    def value(self, working: Array, x: Array) -> float:
+        """The penalty of an ``x`` that is zero elsewhere."""
+        if self.levels is not None and self.ridge is None and not self.positive:
+            moved = np.flatnonzero(x)  # a level may be infinite
+            return float(self.levels[working[moved]] @ np.abs(x[moved]))
+        whole = np.zeros(self.size)
+        whole[working] = x
+        return float(self.penalty.value(whole))
 
     def nearly_active(self, working: Array) -> Array | float:
         """The excess above which a coordinate at zero is worth keeping in a working set."""

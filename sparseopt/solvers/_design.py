@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..losses._design import SparseDesign
-from ._models import add_columns, column_moments, column_slopes, row_products
+from ._models import add_columns, column_slopes, gather_columns, row_products
 
 Array = np.ndarray[Any, Any]
 
@@ -26,11 +26,14 @@ class Design:
 
         self.m, self.n = A.shape
         self.sparse = issparse(A)
+        # part of the whole gap to which a working set is solved: sets of sparse columns are large
+        self.accuracy = 0.3 if self.sparse else 0.1
         if self.sparse:
             A = SparseDesign(A).csc
-            self._data = A.data.astype(np.float64, copy=False)
-            self._indices = A.indices.astype(np.int32, copy=False)
+            data = A.data.astype(np.float64, copy=False)
+            indices = A.indices.astype(np.int32, copy=False)
             self._indptr = A.indptr.astype(np.int64, copy=False)
+            self._whole = data, indices, self._indptr[:-1], self._indptr[1:]
         elif not isinstance(A, np.ndarray):
             raise TypeError(
                 "A must be an array or a SciPy sparse array for coordinate descent, "
@@ -58,12 +61,11 @@ class Design:
         return result
 
     def correlate_part(self, columns: Array, u: Array) -> Array:
-        """``A' u`` at some columns, zero elsewhere, without a copy of them where they lie apart."""
+        """``A' u`` at some columns, which are read where they lie, and zero elsewhere."""
         u = np.asarray(u, np.float64)
         whole = np.zeros(self.n)
         if self.sparse:
-            zero = np.zeros(columns.size)
-            whole[columns] = column_slopes(self.columns(columns), u, 0.0, zero)
+            whole[columns] = column_slopes(self._whole, columns, u)
         elif self._A.T.flags.c_contiguous:
             whole[columns] = row_products(self._A.T, columns, u)
         else:
@@ -72,12 +74,15 @@ class Design:
 
     def squares(self, weights: Array | None, centred: bool) -> Array:
         """Weighted sums of squares of all columns, about their means if ``centred``."""
-        weights = np.ones(self.m) if weights is None else np.asarray(weights, np.float64)
+        if self.sparse or centred or weights is not None:
+            weights = np.ones(self.m) if weights is None else np.asarray(weights, np.float64)
         if self.sparse:
-            return self.moments(np.arange(self.n), weights, centred)[0]
-        squares = np.einsum("ij,ij,i->j", self._A, self._A, weights)
+            return self.scaled_columns(np.arange(self.n), np.sqrt(weights), centred)[1]
+        rows = self._A.T
+        scaled = rows if weights is None else rows * weights
+        squares: Array = np.einsum("ji,ji->j", rows, scaled)
         if centred:
-            squares -= (weights @ self._A) ** 2 / weights.sum()
+            squares -= scaled.sum(1) ** 2 / weights.sum()
         return squares
 
     def select(self, working: Array) -> None:
@@ -130,26 +135,31 @@ class Design:
     def slopes(self, working: Array, u: Array) -> Array:
         """``X' u``."""
         if self.sparse:
-            g: Array = column_slopes(self.columns(working), u, 0.0, np.zeros(working.size))
+            g: Array = column_slopes(self._whole, working, np.asarray(u, np.float64))
             return g
         return self._rows @ u
 
-    def columns(self, working: Array) -> tuple[Array, Array, Array, Array]:
-        """Sparse columns as ``(data, indices, starts, stops)``."""
-        return self._data, self._indices, self._indptr[working], self._indptr[working + 1]
+    def scaled_columns(
+        self, working: Array, root: Array, centred: bool
+    ) -> tuple[tuple[Array, Array, Array, Array], Array, Array]:
+        """Sparse columns with their rows scaled by ``root``.
 
-    def moments(self, working: Array, curvature: Array, centred: bool) -> tuple[Array, Array]:
-        """Weighted squared norms and, with an intercept, means of sparse columns."""
-        squares, sums = column_moments(self.columns(working), curvature)
-        mass = float(curvature.sum())
-        mean = sums / mass if centred else np.zeros_like(sums)
-        return squares - mass * mean * mean, mean
+        Also their squared norms and means, weighted by the square of ``root``; means are zero
+        unless an intercept is minimised out, and then norms are those of centred columns.
+        """
+        parts = self._whole[0], self._whole[1], self._indptr
+        columns, squares, sums = gather_columns(*parts, working, root)
+        if not centred:
+            return columns, squares, np.zeros(working.size)
+        mass = float(root @ root)
+        mean = sums / mass
+        return columns, np.maximum(squares - mass * mean * mean, 0.0), mean
 
     def predict(self, working: Array, x: Array) -> Array:
         """``X x``."""
         if self.sparse:
             z = np.zeros(self.m)
-            add_columns(self.columns(working), x, z)
+            add_columns(self._whole, working, x, z)
             return z
         support = np.flatnonzero(x)
         result: Array = x[support] @ self._rows[support]

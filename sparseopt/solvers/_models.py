@@ -14,11 +14,12 @@ import numpy as np
 from .._core import jit
 from ._active_set import dot, factor_support, follow_support, newton_on_support
 from ._coordinates import Coordinates
-from ._sweeps import column_sweeps, gram_sweeps
+from ._sweeps import column_sweep, gram_sweeps
 
 Array = np.ndarray[Any, Any]
 
 _SMALL = 200  # a support up to which an exact step costs no more than a few sweeps
+_CALL = 1e5  # multiplications in the time that the calls of an exact step take
 _FAST = 24.0  # how much more arithmetic LAPACK does in the same time, times 3
 
 
@@ -45,15 +46,16 @@ def penalised_gap(g, x, levels, positive, square):  # type: ignore[no-untyped-de
 
 
 @jit
-def column_slopes(columns, u, total, mean):  # type: ignore[no-untyped-def]
-    """Gradients ``X_j' u - mean_j total``."""
+def column_slopes(columns, chosen, u):  # type: ignore[no-untyped-def]
+    """``X' u`` of the chosen columns."""
     data, indices, starts, stops = columns
-    g = np.empty(mean.size)
-    for j in range(mean.size):
-        slope = -mean[j] * total
+    g = np.empty(chosen.size)
+    for t in range(chosen.size):
+        j = chosen[t]
+        slope = 0.0
         for k in range(starts[j], stops[j]):
             slope += data[k] * u[indices[k]]
-        g[j] = slope
+        g[t] = slope
     return g
 
 
@@ -67,27 +69,64 @@ def row_products(rows, chosen, u):  # type: ignore[no-untyped-def]
 
 
 @jit
-def column_moments(columns, curvature):  # type: ignore[no-untyped-def]
-    """Weighted sums of squares and sums of each column."""
-    data, indices, starts, stops = columns
-    squares = np.zeros(starts.size)
-    sums = np.zeros(starts.size)
-    for j in range(starts.size):
-        for k in range(starts[j], stops[j]):
-            v = data[k] * curvature[indices[k]]
-            sums[j] += v
-            squares[j] += v * data[k]
-    return squares, sums
+def gather_columns(data, indices, indptr, chosen, root):  # type: ignore[no-untyped-def]
+    """Some columns side by side, their rows scaled by ``root``, and their moments.
+
+    Returns the columns, the sums of their squares, and their products with ``root``.
+    """
+    starts = np.empty(chosen.size, np.int64)
+    stops = np.empty(chosen.size, np.int64)
+    size = 0
+    for t in range(chosen.size):
+        starts[t] = size
+        size += indptr[chosen[t] + 1] - indptr[chosen[t]]
+        stops[t] = size
+    values = np.empty(size)
+    places = np.empty(size, np.int32)
+    squares = np.zeros(chosen.size)
+    sums = np.zeros(chosen.size)
+    for t in range(chosen.size):
+        source = indptr[chosen[t]] - starts[t]
+        for k in range(starts[t], stops[t]):
+            i = indices[source + k]
+            v = data[source + k] * root[i]
+            values[k] = v
+            places[k] = i
+            squares[t] += v * v
+            sums[t] += v * root[i]
+    return (values, places, starts, stops), squares, sums
 
 
 @jit
-def add_columns(columns, x, z):  # type: ignore[no-untyped-def]
-    """``z += X x``."""
+def column_gram(columns, chosen, rows):  # type: ignore[no-untyped-def]
+    """``X' X`` of the chosen columns of a matrix with so many rows."""
     data, indices, starts, stops = columns
-    for j in range(x.size):
-        if x[j] != 0.0:
+    H = np.empty((chosen.size, chosen.size))
+    spread = np.zeros(rows)
+    for s in range(chosen.size):
+        a = chosen[s]
+        for k in range(starts[a], stops[a]):
+            spread[indices[k]] = data[k]
+        for t in range(s, chosen.size):
+            b = chosen[t]
+            v = 0.0
+            for k in range(starts[b], stops[b]):
+                v += spread[indices[k]] * data[k]
+            H[s, t] = H[t, s] = v
+        for k in range(starts[a], stops[a]):
+            spread[indices[k]] = 0.0
+    return H
+
+
+@jit
+def add_columns(columns, chosen, x, z):  # type: ignore[no-untyped-def]
+    """``z += X x`` for the chosen columns."""
+    data, indices, starts, stops = columns
+    for t in range(chosen.size):
+        if x[t] != 0.0:
+            j = chosen[t]
             for k in range(starts[j], stops[j]):
-                z[indices[k]] += data[k] * x[j]
+                z[indices[k]] += data[k] * x[t]
 
 
 class Model:
@@ -99,11 +138,11 @@ class Model:
     measures_gap: bool
     sweeps = 0
     solves = 0
-    per_check = 5
+    per_check = 10
 
     def minimise(self, target: float, max_sweeps: int = 20_000) -> None:
         """Sweep until the duality gap (or, without one, the largest move) is below ``target``."""
-        signs = None
+        signs: Array | None = None
         spent = 0.0
         limit = self.sweeps + max_sweeps
         while self.x.size and self.sweeps < limit:
@@ -112,11 +151,11 @@ class Model:
                 return
             if self.levels is None:
                 continue
-            size = np.count_nonzero(self.x)
+            size = int(np.count_nonzero(self.x))
             spent += self.per_check * self.work(size)
             before, signs = signs, np.sign(self.x)
             stable = before is not None and np.array_equal(before, signs)
-            if size <= _SMALL or (stable and spent >= size**3 / _FAST):
+            if self.is_cheap(size) or (stable and spent >= self.step_work(size)):
                 self.exact_step(size)
                 signs, spent = np.sign(self.x), 0.0
                 if self.finished(move, target):
@@ -139,6 +178,14 @@ class Model:
     def work(self, size: int) -> float:
         """Multiplications in a sweep, with so many coordinates that move."""
         raise NotImplementedError
+
+    def is_cheap(self, size: int) -> bool:
+        """Whether an exact step costs no more than a few sweeps, so that it can always be taken."""
+        return False
+
+    def step_work(self, size: int) -> float:
+        """Multiplications that take as long as an exact step."""
+        return size**3 / _FAST
 
     def exact_step(self, size: int) -> None:
         """Minimise over the support with its signs."""
@@ -198,6 +245,9 @@ class GramModel(Model):
     def work(self, size: int) -> float:
         return float(size * self.x.size)
 
+    def is_cheap(self, size: int) -> bool:
+        return size <= _SMALL
+
     def exact_step(self, size: int) -> None:
         if self.k < 0 or abs(size - self.k) > 16:
             self.k = factor_support(self.R, self.H, self.order, self.x)
@@ -210,69 +260,73 @@ class GramModel(Model):
 
 
 class ColumnModel(Model):
-    """A model with sparse columns; sweeps are extrapolated (Anderson acceleration)."""
+    """A model with sparse columns; sweeps over the support are extrapolated (Anderson).
+
+    Rows are scaled by the roots of the curvatures, so that H is ``X' X``.
+    """
+
+    per_check = 6
 
     def __init__(
         self,
         columns: tuple[Array, Array, Array, Array],
         squares: Array,
-        u: Array,
-        curvature: Array,
         mean: Array,
+        root: Array,
+        u: Array,
         x: Array,
         coordinates: Coordinates,
         working: Array,
     ) -> None:
-        self.columns, self.u, self.curvature, self.mean, self.x = columns, u, curvature, mean, x
-        self.mass = float(curvature.sum())
-        self.total = float(u.sum()) if mean.any() else 0.0
+        self.columns, self.mean, self.root, self.x = columns, mean, root, x
+        self.u = u / root
         self.centred = bool(mean.any())
+        self.mass = float(root @ root)
+        self.total = float(u.sum()) if self.centred else 0.0
         self.levels = None if coordinates.levels is None else coordinates.levels[working]
         self.measures_gap = self.levels is not None and bool(np.all(self.levels > 0.0))
         self.positive = coordinates.positive
-        self.ridge = 0.0 if coordinates.ridge is None else coordinates.ridge[working]
+        ridge = coordinates.ridge
+        self.ridge: Any = 0.0 if ridge is None else ridge[working]
         self.inverse = 1.0 / np.where(squares > 0.0, squares, 1.0)
         formula, self.parameters = coordinates.operator(working, self.inverse, False)
-        self._sweep = column_sweeps(formula, len(self.parameters))
-        self.penalty, self.working, self.n = coordinates.penalty, working, coordinates.size
-        self.nonzeros = float((columns[3] - columns[2]).sum())
+        self._sweep = column_sweep(formula, len(self.parameters))
+        self.coordinates, self.working = coordinates, working
+        self.all = np.arange(x.size)
+        self.nonzeros = columns[0].size
 
     def sweep(self, count: int) -> float:
         """Sweep once over all, then over the support, and extrapolate that if it pays."""
-        move = self._sweep_part(slice(None), 1)
+        move = self._sweep_over(self.all)
         support = np.flatnonzero(self.x)
-        xs, us = [self.x[support]], [self._balanced()]
-        for _ in range(count - 1):
-            self._sweep_part(support, 1)
-            xs.append(self.x[support])
-            us.append(self._balanced())
+        xs = np.empty((count, support.size))
+        us = np.empty((count, self.u.size))
+        for i in range(count):
+            if i:
+                self._sweep_over(support)
+            xs[i], us[i] = self.x[support], self.balanced()
         self.sweeps += count
-        self._extrapolate(support, np.array(xs), np.array(us))
+        if support.size:
+            self._extrapolate(support, xs, us)
         return move
 
-    def _sweep_part(self, part: Any, count: int) -> float:
-        data, indices, starts, stops = self.columns
-        x = self.x[part]
+    def _sweep_over(self, chosen: Array) -> float:
         self.total, move = self._sweep(
-            (data, indices, starts[part], stops[part]),
+            self.columns,
+            chosen,
             self.u,
             self.total,
-            self.curvature,
-            self.mean[part],
+            self.mean,
             self.mass,
-            x,
-            self.inverse[part],
-            *(p[part] for p in self.parameters),
-            count,
+            self.x,
+            self.inverse,
+            *self.parameters,
         )
-        self.x[part] = x
         return float(move)
 
-    def _balanced(self) -> Array:
-        """The gradient in the predictions, with the intercept at its best."""
-        if not self.centred:
-            return self.u.copy()
-        return self.u - self.curvature * (self.total / self.mass)
+    def balanced(self) -> Array:
+        """The residual with the intercept at its best."""
+        return self.u - self.root * (self.total / self.mass) if self.centred else self.u
 
     def _extrapolate(self, support: Array, xs: Array, us: Array) -> None:
         differences = np.diff(xs, axis=0)
@@ -285,69 +339,54 @@ class ColumnModel(Model):
         if not np.isfinite(c).all() or c.sum() == 0.0:
             return
         c /= c.sum()
-        u = c @ us[1:]
-        x = np.zeros_like(self.x)
-        x[support] = c @ xs[1:]
-        if self._objective(x, u) < self._objective(self.x, us[-1]):
-            self.x[:] = x
+        x, u = c @ xs[1:], c @ us[1:]
+        if self._objective(support, x, u) < self._objective(support, xs[-1], us[-1]):
+            self.x[support] = x
             self.u[:] = u
             self.total = 0.0
 
-    def _objective(self, x: Array, u: Array) -> float:
-        if self.levels is not None:
-            if self.positive and x.min(initial=0.0) < 0.0:
-                return np.inf
-            free = np.where(x == 0.0, 0.0, self.levels)  # a level may be infinite
-            penalty = float(free @ np.abs(x)) + 0.5 * float(np.sum(self.ridge * x * x))
+    def _objective(self, support: Array, x: Array, u: Array) -> float:
+        if self.levels is None:
+            penalty = self.coordinates.value(self.working[support], x)
+        elif self.positive and x.min() < 0.0:
+            return np.inf
         else:
-            whole = np.zeros(self.n)
-            whole[self.working] = x
-            penalty = float(self.penalty.value(whole))
-        return 0.5 * self._square(u) + penalty
-
-    def _square(self, u: Array) -> float:
-        return float(np.sum(u * u / self.curvature))
+            ridge = np.broadcast_to(self.ridge, self.x.shape)[support]
+            penalty = float(self.levels[support] @ np.abs(x)) + 0.5 * float(ridge @ (x * x))
+        return 0.5 * float(u @ u) + penalty
 
     def gap(self) -> float:
-        u = self._balanced()
-        g = column_slopes(self.columns, u, 0.0, self.mean) + self.ridge * self.x
-        square = self._square(u) + float(np.sum(self.ridge * self.x * self.x))
+        u = self.balanced()
+        g = column_slopes(self.columns, self.all, u) + self.ridge * self.x
+        square = float(u @ u) + float(np.sum(self.ridge * self.x * self.x))
         value: float = penalised_gap(g, self.x, self.levels, self.positive, square)
         return value
 
     def work(self, size: int) -> float:
         return 2.0 * self.nonzeros
 
-    def exact_step(self, size: int) -> None:
-        from scipy.sparse import csc_array
+    def step_work(self, size: int) -> float:
+        return _CALL + size**2 * self.nonzeros / self.x.size + super().step_work(size)
 
+    def exact_step(self, size: int) -> None:
+        assert self.levels is not None
         support = np.flatnonzero(self.x)
-        data, indices, starts, stops = self.columns
-        lengths = (stops - starts)[support]
-        places = np.repeat(starts[support] - np.cumsum(lengths) + lengths, lengths)
-        places += np.arange(places.size)
-        part = csc_array(
-            (data[places], indices[places], np.concatenate([[0], np.cumsum(lengths)])),
-            shape=(self.u.size, support.size),
-        )
-        weighted = part.multiply(np.sqrt(self.curvature)[:, None]).tocsc()
-        H = (weighted.T @ weighted).toarray()
-        mean = self.mean[support]
-        H -= self.mass * np.outer(mean, mean)
+        H = column_gram(self.columns, support, self.u.size)
+        if self.centred:
+            mean = self.mean[support]
+            H -= self.mass * np.outer(mean, mean)
         ridge = np.broadcast_to(self.ridge, self.x.shape)[support]
         H.flat[:: H.shape[0] + 1] += ridge
-        u = self._balanced()
+        self.u[:] = self.balanced()
         x = self.x[support]
-        g = part.T @ u + ridge * x
+        g = column_slopes(self.columns, support, self.u) + ridge * x
         R = np.empty(H.shape)
         order = np.empty(support.size, np.int64)
-        assert self.levels is not None
         k = factor_support(R, H, order, x)
         k = follow_support(R, H, order, max(k, 0), x)
         drops = size if size <= _SMALL else 8
         k, solves = newton_on_support(H, g, x, self.levels[support], R, order, k, drops)
         self.solves += solves
-        change = x - self.x[support]
+        add_columns(self.columns, support, x - self.x[support], self.u)
         self.x[support] = x
-        self.u[:] = u + self.curvature * (part @ change)
-        self.total = float(self.u.sum()) if self.centred else 0.0
+        self.total = float(self.root @ self.u) if self.centred else 0.0

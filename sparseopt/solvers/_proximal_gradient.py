@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._core import Result, State, iterate
-from .._core._validate import choice, positive
+from .._core._validate import choice, parameter, positive
 from ._composite import Array, Composite, default_tolerance
 
 
@@ -39,6 +39,9 @@ def proximal_gradient(
     max_iter: int = 10_000,
     accelerated: bool = True,
     restart: str | None = "gradient",
+    momentum: float | None = None,
+    strong_convexity: float = 0.0,
+    monotone: bool | None = None,
     step: float | None = None,
     line_search: bool = False,
     callback: Callable[[State], object] | None = None,
@@ -74,6 +77,15 @@ def proximal_gradient(
     restart : {"gradient", "function", None}
         When FISTA drops its momentum: when the step turns against it, when the objective rises,
         or never.
+    momentum : float, optional
+        A number a > 2 for the rule ``t_k = (k + a - 1) / a``, whose iterates are known to
+        converge; a = 4 is usual. By default ``t_{k+1} = (1 + sqrt(1 + 4 t_k^2)) / 2``.
+    strong_convexity : float
+        A mu for which f(A x) - mu/2 ||x||^2 or g - mu/2 ||x||^2 is convex. If positive, the
+        momentum is constant, ``(1 - sqrt(q)) / (1 + sqrt(q))`` with q = mu times the step.
+    monotone : bool, optional
+        Refuse an accelerated point that raises the objective and take the plain step instead; by
+        default where the residual is the certificate, so wherever the penalty is not convex.
     step : float, optional
         Step s; by default one over the Lipschitz constant of the gradient. It is shortened
         wherever the loss rises above its quadratic model.
@@ -125,6 +137,13 @@ def proximal_gradient(
     problem = Composite(loss, penalty)
     x = problem.start(x0)
     method = _ProximalGradient(problem, default_tolerance(tol, loss.dtype), accelerated, restart)
+    if momentum is not None:
+        method.a = positive("momentum", momentum)
+        if method.a <= 2.0:
+            raise ValueError(f"momentum must be above 2, got {momentum}")
+    method.mu = float(parameter("strong_convexity", strong_convexity, finite=True))
+    if monotone is not None:
+        method.monotone = bool(monotone)
     if line_search:
         method.shrink = 1.0 / 1.1
     run = iterate(
@@ -145,6 +164,8 @@ class _ProximalGradient:
     """One step of the method on one problem."""
 
     shrink = 1.0
+    a: float | None = None
+    mu = 0.0
 
     def __init__(
         self, problem: Composite, tol: float, accelerated: bool, restart: str | None
@@ -168,11 +189,8 @@ class _ProximalGradient:
         curvature: Any = problem.loss.lipschitz() if step is None else 1.0 / step
         if not problem.joint:
             curvature = np.full(x.shape[1], curvature)
-        if self.monotone:
-            gradient = problem.loss.pull_back(
-                problem.loss.gradient_at(problem.loss.predict(np.zeros_like(x)))
-            )
-            norm = np.sqrt(problem.inner(gradient, gradient))
+        if not problem.has_dual:
+            norm = np.sqrt(problem.inner(problem.null_gradient, problem.null_gradient))
             self.residual_scale = np.where(norm > 0, norm, 1.0)[()]
         still = np.zeros_like(x)
         return _Point(
@@ -198,9 +216,8 @@ class _ProximalGradient:
             t = 1.0 + 0.0 * state.t
             y, zy = state.current, state.z
             if per.any(keep):
-                ratio = keep * (curvature / state.curvature)
-                t = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * state.t**2 * ratio))
-                beta = np.asarray(keep * (state.t - 1.0) / t, y.real.dtype)
+                t, beta = self._momentum(state, keep, curvature)
+                beta = np.asarray(beta, y.real.dtype)
                 y = beta * state.move
                 y += state.current
                 zy = zy + beta * state.z_move
@@ -227,6 +244,19 @@ class _ProximalGradient:
                 break
             keep = per.where(rises, 0.0, keep)
         return self._after(state, x, z, d, square, objective, t, curvature, u, gradient)
+
+    def _momentum(self, state: _Point, keep: Any, curvature: Any) -> tuple[Any, Any]:
+        """The next t, and the share of the last move to add."""
+        if self.mu:
+            root = np.sqrt(np.minimum(self.mu / curvature, 1.0))
+            moving = keep * (state.t > 1.0)  # t is 1 at the start and after a restart
+            return 1.0 + keep, moving * (1.0 - root) / (1.0 + root)
+        if self.a is not None:
+            t = 1.0 + keep * (state.t - 1.0 + 1.0 / self.a)
+        else:
+            ratio = keep * (curvature / state.curvature)
+            t = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * state.t**2 * ratio))
+        return t, keep * (state.t - 1.0) / t
 
     def _after(
         self,
@@ -276,7 +306,7 @@ class _ProximalGradient:
         better = new.objective <= state.best  # false for NaN
         new.x = _pick(per, better, new.current, state.x)
         new.best = per.where(better, new.objective, state.best)
-        scale, value = self.problem.dual(u, gradient)
+        scale, value = self.problem.dual(u, gradient, search=state.nit % 10 == 9)
         higher = value > state.dual_value
         new.dual = state.dual
         if state.dual is None or per.any(higher):

@@ -30,25 +30,22 @@ def loop(H, g, x, inverse{parameters}, sweeps):
 """
 
 _COLUMNS = """
-def loop(columns, u, total, curvature, mean, mass, x, inverse{parameters}, sweeps):
+def loop(columns, chosen, u, total, mean, mass, x, inverse{parameters}):
  data, indices, starts, stops = columns
  biggest = 0.0
- for _ in range(sweeps):
-  biggest = 0.0
-  for j in range(x.size):
-   old = x[j]
-   slope = -mean[j] * total
+ for j in chosen:
+  old = x[j]
+  slope = -mean[j] * total
+  for k in range(starts[j], stops[j]):
+   slope += data[k] * u[indices[k]]
+  new = formula(old - slope * inverse[j]{entries})
+  d = new - old
+  if d != 0.0:
+   x[j] = new
    for k in range(starts[j], stops[j]):
-    slope += data[k] * u[indices[k]]
-   new = formula(old - slope * inverse[j]{entries})
-   d = new - old
-   if d != 0.0:
-    x[j] = new
-    for k in range(starts[j], stops[j]):
-     i = indices[k]
-     u[i] += d * data[k] * curvature[i]
-    total += d * mean[j] * mass
-    biggest = max(biggest, d * d / inverse[j])
+    u[indices[k]] += d * data[k]
+   total += d * mean[j] * mass
+   biggest = max(biggest, d * d / inverse[j])
  return total, biggest
 """
 
@@ -63,15 +60,16 @@ def gram_sweeps(formula: Any, parameters: int) -> Any:
 
 
 @functools.cache
-def column_sweeps(formula: Any, parameters: int) -> Any:
-    """The same from sparse columns and the gradient ``u`` in the predictions.
+def column_sweep(formula: Any, parameters: int) -> Any:
+    """The same from sparse columns and a residual ``u``, once over the ``chosen`` coordinates.
 
     ``columns`` is ``(data, indices, starts, stops)``, with the first and the end of each column.
-    ``total`` is the sum of ``u``, ``mass`` that of the curvatures, and ``mean`` the weighted means
-    of the columns where an intercept is minimised out (zeros where none is): the gradient of
-    coordinate j is ``X_j' u - mean_j total``. Returns the new total and the largest move.
+    Where an intercept is minimised out, ``mean`` holds the means of the columns, ``mass`` the sum
+    of the weights and ``total`` the weighted sum of ``u``: the gradient of coordinate j is
+    ``X_j' u - mean_j total``. Otherwise ``mean`` is zero. Returns the new total and the largest
+    move.
     """
-    return _loop(formula, parameters, "column_sweeps", _COLUMNS)
+    return _loop(formula, parameters, "column_sweep", _COLUMNS)
 
 
 def _loop(formula: Any, parameters: int, kind: str, template: str) -> Any:

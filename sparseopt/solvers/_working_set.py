@@ -11,6 +11,7 @@ import numpy as np
 
 from .._core import Run, State, iterate
 from ..losses._linear import LinearLoss
+from ..penalties import L1, ElasticNet, NonnegativeL1
 from ._composite import Array, Composite, default_tolerance
 from ._coordinates import Coordinates
 from ._design import Design
@@ -123,12 +124,24 @@ def working_set(
     return method.run(x0, max_iter=max_iter, callback=callback, progress=progress)
 
 
+def has_exact_steps(loss: Any, penalty: Any) -> bool:
+    """Whether this method ends at the exact solution, so that it is the one to choose."""
+    from scipy.sparse import issparse
+
+    return (
+        isinstance(loss, LinearLoss)
+        and len(loss.shape) == 1
+        and loss.dtype.kind == "f"
+        and (isinstance(loss.A, np.ndarray) or issparse(loss.A))
+        and isinstance(penalty, L1 | ElasticNet | NonnegativeL1)
+    )
+
+
 class WorkingSet:
     """The method: it keeps what depends on the data alone, so that a path pays for it once."""
 
     first_size = 50
     screens = False
-    accuracy = 0.1  # part of the whole gap to which a working set is solved
 
     def __init__(self, loss: Any, penalty: Any, tol: float, design: Design | None = None) -> None:
         if not isinstance(loss, LinearLoss):
@@ -139,10 +152,10 @@ class WorkingSet:
             raise ValueError(f"y must be one column for this method, got shape {loss.y.shape}")
         self.loss: Any = loss
         self.design = Design(loss.A) if design is None else design
+        self.screening: Screening | None = None
         self.tol = tol
         self.unit = 1.0
         self.sweeps = self.solves = 0
-        self.screening: Screening | None = None
         self.aim(penalty)
 
     def aim(self, penalty: Any) -> None:
@@ -179,6 +192,7 @@ class WorkingSet:
 
     def first(self, x: Array) -> Point:
         """The state at the start point."""
+        x = np.zeros_like(x) if self.problem.zero_is_optimal else x
         x = x.astype(np.float64)
         z = np.zeros(self.design.m)
         if x.any():
@@ -189,7 +203,10 @@ class WorkingSet:
         """Choose a working set, solve it, look at all coordinates again."""
         working = self._choose(state)
         self.design.select(working)
-        target = max(self.accuracy * state.gap, 0.3 * self.tol * self.unit)
+        accuracy = self.design.accuracy * state.gap
+        if working.size == state.working.size:  # nobody new: only accuracy is missing
+            accuracy = 0.0
+        target = max(accuracy, 0.3 * self.tol * self.unit)
         solve = self._quadratic if self.loss.is_quadratic else self._newton
         x_w, z = solve(state, working, target)
         x = state.x.copy()
@@ -260,12 +277,9 @@ class WorkingSet:
         """The quadratic model at a point with the gradient ``u`` in the predictions."""
         design, centred = self.design, self.loss.intercept
         if design.sparse:
-            curvature = np.ones(design.m) if curvature is None else curvature
-            squares, mean = design.moments(working, curvature, centred)
-            columns = design.columns(working)
-            return ColumnModel(
-                columns, squares, u.copy(), curvature, mean, x.copy(), self.coordinates, working
-            )
+            root = np.ones(design.m) if curvature is None else np.sqrt(curvature)
+            columns = design.scaled_columns(working, root, centred)
+            return ColumnModel(*columns, root, u, x.copy(), self.coordinates, working)
         H = design.gram(curvature, centred)
         square = float(u @ u if curvature is None else np.sum(u * u / curvature))
         rank = design.m
@@ -282,7 +296,7 @@ class WorkingSet:
         return whole
 
     def _penalty(self, working: Array, x: Array) -> float:
-        return float(self.problem.penalty.value(self._whole(working, x)))
+        return self.coordinates.value(working, x)
 
     def _restricted_gap(
         self, working: Array, x: Array, value: float, u: Array, gradient: Array
@@ -291,7 +305,7 @@ class WorkingSet:
         gradient = self._whole(working, gradient)
         if self.has_gap:
             return max(value - float(self.problem.dual(u, gradient)[1]), 0.0)
-        away = self.problem.penalty.subdiff_distance(self._whole(working, x), gradient)
+        away = self.coordinates.distance(self._whole(working, x), gradient)
         return float(np.linalg.norm(away[working]))
 
     def _measure(self, last: Point | None, x: Array, z: Array, working: Array) -> Point:
@@ -317,9 +331,8 @@ class WorkingSet:
         if self.screening is None:
             self.screening = Screening(self.loss, self.design)
         scale, value = self.problem.dual(u, point.gradient)
-        survivors = self.screening.survivors(
-            point.gradient, scale, point.fun - value, self.coordinates
-        )
+        gap = float(point.fun - value)
+        survivors = self.screening.survivors(point.gradient, scale, gap, self.coordinates)
         if 4 * survivors.size <= self.design.n:
             point.survivors, point.whole = survivors, point
 
@@ -351,7 +364,7 @@ class WorkingSet:
         else:
             if last is None:
                 self.unit = float(np.linalg.norm(gradient)) or 1.0
-            point.gap = float(np.linalg.norm(problem.penalty.subdiff_distance(x, gradient)))
+            point.gap = float(np.linalg.norm(self.coordinates.distance(x, gradient)))
         point.certificate = point.gap / self.unit
         return point
 

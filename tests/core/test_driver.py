@@ -224,7 +224,7 @@ def test_warning_points_at_this_file():
     assert caught[0].filename == __file__
     A = np.random.default_rng(0).standard_normal((5, 8))
     with pytest.warns(so.ConvergenceWarning) as caught:
-        so.minimize(so.losses.LeastSquares(A, A[:, 0]), so.penalties.L1(0.1), max_iter=1)
+        so.minimize(so.losses.LeastSquares(A, A[:, 0]), so.penalties.L2(0.1), max_iter=1)
     assert caught[0].filename == __file__
     with open(__file__) as file:
         assert "max_iter=1" in file.readlines()[caught[0].lineno - 1]
