@@ -141,7 +141,7 @@ class WorkingSet:
     """The method: it keeps what depends on the data alone, so that a path pays for it once."""
 
     first_size = 50
-    screens = False
+    screens = False  # gap-safe screening: few steps a level leave it nothing to save
 
     def __init__(self, loss: Any, penalty: Any, tol: float, design: Design | None = None) -> None:
         if not isinstance(loss, LinearLoss):
