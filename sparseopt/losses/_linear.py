@@ -41,8 +41,6 @@ class LinearLoss(BlockMethods):
         y = self._data(y)
         if y.shape[0] != m:
             raise ValueError(f"y must have {m} rows, as many as A has, got shape {y.shape}")
-        if intercept and m == 0:
-            raise ValueError("A must have rows to fit an intercept, got none")
         self.intercept = bool(intercept)
         self.dtype: np.dtype[Any] = np.result_type(self._products.dtype, y.dtype)
         self.y: Array = y.astype(self.dtype)
@@ -53,10 +51,17 @@ class LinearLoss(BlockMethods):
             weights = np.asarray(parameter("sample_weights", sample_weights, finite=True))
             if weights.shape != (m,):
                 raise ValueError(f"sample_weights must have shape ({m},), got {weights.shape}")
-            if self.intercept and not np.any(weights > 0):
-                raise ValueError("sample_weights must not all be zero with an intercept")
             weights = weights.astype(self.y.real.dtype)
             self.sample_weights = weights if y.ndim == 1 else weights[:, None]
+        if self.intercept:
+            self._check_intercept()
+
+    def _check_intercept(self) -> None:
+        """Refuse data for which no constant is best."""
+        if self.y.shape[0] == 0:
+            raise ValueError("A must have rows to fit an intercept, got none")
+        if self.sample_weights is not None and not np.any(self.sample_weights > 0):
+            raise ValueError("sample_weights must not all be zero with an intercept")
 
     @property
     def A(self) -> Any:
@@ -83,6 +88,8 @@ class LinearLoss(BlockMethods):
         ------
         TypeError
             If ``A`` is an operator, which has no rows to choose from.
+        ValueError
+            If no constant is best for the part, which may lack a class.
         """
         if hasattr(self.A, "matvec"):
             raise TypeError(f"A must be an array to choose rows from, got {type(self.A).__name__}")
@@ -94,6 +101,8 @@ class LinearLoss(BlockMethods):
         loss._lipschitz = loss._columns = None
         if intercept is not None:
             loss.intercept = intercept
+        if loss.intercept:
+            loss._check_intercept()
         return loss
 
     def value(self, x: Any) -> Any:

@@ -127,10 +127,9 @@ class Logistic(PointwiseLoss):
         logistic_loss_reach,
     )
 
-    def __init__(self, A: Any, y: Any, *, sample_weights: Any = None, intercept: bool = False):
-        super().__init__(A, y, sample_weights=sample_weights, intercept=intercept)
-        if self.intercept:
-            need_both(self.y, self.sample_weights)
+    def _check_intercept(self) -> None:
+        super()._check_intercept()
+        need_both(self.y, self.sample_weights)
 
     def _data(self, y: Any) -> Array:
         self.classes, y = signs(y, self._products.dtype)

@@ -78,7 +78,10 @@ class Multinomial(LinearLoss):
     def __init__(self, A: Any, y: Any, *, sample_weights: Any = None, intercept: bool = False):
         super().__init__(A, y, sample_weights=sample_weights, intercept=intercept)
         self._rows = np.arange(self.y.shape[0])
-        if self.intercept and not np.all(self._weigh(self.y).sum(0) > 0):
+
+    def _check_intercept(self) -> None:
+        super()._check_intercept()
+        if not np.all(self._weigh(self.y).sum(0) > 0):
             raise ValueError(
                 "sample_weights must leave every class some weight if there is an intercept, got "
                 "a class without"

@@ -107,9 +107,9 @@ class Poisson(PointwiseLoss):
         poisson_loss_reach,
     )
 
-    def __init__(self, A: Any, y: Any, *, sample_weights: Any = None, intercept: bool = False):
-        super().__init__(A, y, sample_weights=sample_weights, intercept=intercept)
-        if self.intercept and not np.all(self._weigh(self.y).sum(0) > 0):
+    def _check_intercept(self) -> None:
+        super()._check_intercept()
+        if not np.all(self._weigh(self.y).sum(0) > 0):
             raise ValueError(
                 "y must have a positive count, with positive weight, in every column if there is "
                 "an intercept, got only zeros"

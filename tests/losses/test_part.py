@@ -19,7 +19,7 @@ def makers(rng):
         "Logistic": (losses.Logistic, np.arange(12) % 2),
         "SquaredHinge": (losses.SquaredHinge, np.arange(12) % 2),
         "Poisson": (losses.Poisson, counts),
-        "Multinomial": (losses.Multinomial, np.arange(12) % 4 % 3),
+        "Multinomial": (losses.Multinomial, np.arange(12) % 3),
     }
 
 
@@ -51,3 +51,11 @@ def test_operators_have_no_rows():
     loss = losses.LeastSquares(aslinearoperator(np.eye(3)), np.ones(3))
     with pytest.raises(TypeError, match="A must be an array"):
         loss.part([0, 1])
+
+
+@pytest.mark.parametrize("make", [losses.Logistic, losses.Multinomial, losses.Poisson])
+def test_part_without_a_best_constant(make):
+    loss = make(np.eye(4), [0, 0, 1, 1], intercept=True)
+    with pytest.raises(ValueError, match=r"class|count"):
+        loss.part([0, 1])
+    assert np.isfinite(loss.part([0, 1], intercept=False).value(np.zeros(loss.shape)))
