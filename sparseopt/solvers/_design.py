@@ -53,6 +53,7 @@ class Design:
         """
         if self.sparse:
             return max(10 * least, 2 * size)
+        least = max(least, min(self.m // 4, 5 * least))
         return max(least, size // 2 if size <= _FEW else size)
 
     def correlate(self, u: Array) -> Array:

@@ -200,7 +200,7 @@ class WorkingSet:
         excess = self.coordinates.excess(state.x, state.gradient)
         support = np.flatnonzero(state.x)
         keep = state.working
-        if keep.size > max(3 * support.size, self.first_size):
+        if keep.size > max(2 * support.size, self.first_size):
             near = self.coordinates.nearly_active(keep)
             keep = keep[(excess[keep] > near) | (state.x[keep] != 0.0)]
         outside = np.ones(excess.size, bool)
