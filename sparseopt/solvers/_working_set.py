@@ -264,8 +264,7 @@ class WorkingSet:
             return ColumnModel(*columns, root, u, x.copy(), self.coordinates, working)
         H = design.gram(curvature, centred)
         square = float(u @ u if curvature is None else np.sum(u * u / curvature))
-        rank = design.m
-        return GramModel(H, gradient.copy(), x.copy(), square, self.coordinates, working, rank)
+        return GramModel(H, gradient.copy(), x.copy(), square, self.coordinates, working)
 
     def _minimise(self, model: Model, target: float) -> None:
         model.minimise(target)
@@ -286,9 +285,26 @@ class WorkingSet:
         """The duality gap, or the residual, of the problem without the other coordinates."""
         gradient = self._whole(working, gradient)
         if self.has_gap:
-            return max(value - float(self.problem.dual(u, gradient)[1]), 0.0)
+            return max(value - self._dual(self._whole(working, x), u, gradient)[1], 0.0)
         away = self.coordinates.distance(self._whole(working, x), gradient)
         return float(np.linalg.norm(away[working]))
+
+    def _dual(self, x: Array, u: Array, gradient: Array) -> tuple[float, float]:
+        """A feasible multiple of ``u`` and its dual objective.
+
+        With a ridge every multiple is feasible; one that suits the lasso with the ridge as further
+        rows is much better than ``u`` itself where levels are large beside the ridge.
+        """
+        scale, value = (float(v) for v in self.problem.dual(u, gradient))
+        levels, ridge = self.coordinates.levels, self.coordinates.ridge
+        if levels is not None and ridge is not None:
+            push = np.abs(gradient + ridge * x)[levels > 0.0] / levels[levels > 0.0]
+            t = 1.0 / max(float(push.max(initial=0.0)), 1.0)
+            conjugate = float(self.problem.penalty.conjugate(-t * gradient))
+            scaled = -float(self.loss.conjugate(t * u)) - conjugate
+            if scaled > value:
+                return t, scaled
+        return scale, value
 
     def _measure(self, last: Point | None, x: Array, z: Array, working: Array) -> Point:
         """Objective, gradient and certificate."""
@@ -310,8 +326,8 @@ class WorkingSet:
             },
         )
         if self.has_gap:
-            scale, value = problem.dual(u, gradient)
-            point.dual, point.dual_value = u * -scale, float(value)
+            scale, value = self._dual(x, u, gradient)
+            point.dual, point.dual_value = u * -scale, value
             if last is not None and last.dual_value > value:
                 point.dual, point.dual_value = last.dual, last.dual_value
             point.gap = max(point.fun - point.dual_value, 0.0)
