@@ -228,8 +228,9 @@ class WorkingSet:
         value = state.fun
         u = np.asarray(self.loss.gradient_at(z), np.float64)
         gradient = state.gradient[working]
+        part = _FLAT
         for _ in range(50):
-            curvature = _raised(np.asarray(self.loss.curvature_at(z), np.float64), _FLAT)
+            curvature = self._curvature(z, part)
             model = self._model(working, x, u, curvature, gradient)
             self._minimise(model, max(gap * min(0.1, math.sqrt(gap / self.unit)), 0.1 * target))
             d = model.x - x
@@ -244,7 +245,14 @@ class WorkingSet:
                     break
                 t *= 0.5
             else:
-                break
+                if part >= 1.0:
+                    break
+                part = min(100.0 * part, 1.0)
+                continue
+            # where a loss is flat beside a curve, a model is as good as what its curvature is
+            # raised to; raised to the largest it is a bound, and whole steps are right
+            part = max(part / 10.0, _FLAT) if t == 1.0 else part
+            part = min(10.0 * part, 1.0) if t < 0.25 else part
             x, z, value = x_new, z_new, value_new
             u = np.asarray(self.loss.gradient_at(z), np.float64)
             gradient = self.design.slopes(working, u)
@@ -252,6 +260,15 @@ class WorkingSet:
             if gap <= target:
                 break
         return x, z
+
+    def _curvature(self, z: Array, part: float) -> Array:
+        """Curvatures raised to a part of the largest, or to their bound if all vanish."""
+        curvature = np.asarray(self.loss.curvature_at(z), np.float64)
+        if not curvature.any():
+            weights = self.loss.sample_weights
+            largest = 1.0 if weights is None else float(weights.max())
+            curvature = np.full_like(curvature, (self.loss.curvature_bound or 1.0) * largest)
+        return _raised(curvature, part)
 
     def _model(
         self, working: Array, x: Array, u: Array, curvature: Array | None, gradient: Array
