@@ -44,7 +44,7 @@ class Coordinates:
             if isinstance(penalty, ElasticNet):
                 self.ridge = self._full(penalty.mu, n)
         self.size = n
-        self._shape = np.zeros(n)
+        self._shape = np.ones(n)
 
     def _full(self, value: Any, n: int) -> Array:
         return np.broadcast_to(np.asarray(beside(value, np.empty(n)), float), (n,)).copy()

@@ -138,7 +138,7 @@ class Model:
         limit = self.sweeps + max_sweeps
         while self.x.size and self.sweeps < limit:
             move = self.sweep(self.per_check)
-            if self.finished(move, target):
+            if self.finished(move, target) or move == 0.0:  # or as exact as numbers allow
                 return
             if self.levels is None:
                 continue
@@ -194,7 +194,6 @@ class GramModel(Model):
         square: float,
         coordinates: Coordinates,
         working: Array,
-        rank: int,
     ) -> None:
         self.H, self.g, self.x = H, g, x
         self.levels = None if coordinates.levels is None else coordinates.levels[working]
@@ -206,7 +205,6 @@ class GramModel(Model):
             self.H.flat[:: H.shape[0] + 1] += ridge
             self.g = g + ridge * x
             square += float(ridge @ (x * x))
-            rank = x.size
         # the square of the residual is a quadratic function with the gradient 2 g
         self.fixed = square - float(x @ self.g)
         self.linear = self.H @ x - self.g
@@ -215,9 +213,8 @@ class GramModel(Model):
         self.inverse = 1.0 / np.where(diagonal > 0.0, diagonal, 1.0)
         formula, self.parameters = coordinates.operator(working, self.inverse, True)
         self._sweep = gram_sweeps(formula, len(self.parameters))
-        size = min(rank, x.size)
-        self.R = np.empty((size, size))
-        self.order = np.empty(size, np.int64)
+        self.R = np.empty(self.H.shape)
+        self.order = np.empty(x.size, np.int64)
         self.k = -1
 
     def sweep(self, count: int) -> float:
@@ -243,6 +240,8 @@ class GramModel(Model):
         if self.k < 0 or abs(size - self.k) > 16:
             self.k = factor_support(self.R, self.H, self.order, self.x)
         self.k = follow_support(self.R, self.H, self.order, max(self.k, 0), self.x)
+        if self.k < size:  # dependent columns: the factor with a ridge tells which can leave
+            self.k = max(factor_support(self.R, self.H, self.order, self.x), 0)
         drops = size if size <= _SMALL else 8
         self.k, solves = newton_on_support(
             self.H, self.g, self.x, self.levels, self.R, self.order, self.k, drops

@@ -228,8 +228,9 @@ class WorkingSet:
         value = state.fun
         u = np.asarray(self.loss.gradient_at(z), np.float64)
         gradient = state.gradient[working]
+        part = _FLAT
         for _ in range(50):
-            curvature = _raised(np.asarray(self.loss.curvature_at(z), np.float64), _FLAT)
+            curvature = self._curvature(z, part)
             model = self._model(working, x, u, curvature, gradient)
             self._minimise(model, max(gap * min(0.1, math.sqrt(gap / self.unit)), 0.1 * target))
             d = model.x - x
@@ -244,7 +245,14 @@ class WorkingSet:
                     break
                 t *= 0.5
             else:
-                break
+                if part >= 1.0:
+                    break
+                part = min(100.0 * part, 1.0)
+                continue
+            # where a loss is flat beside a curve, a model is as good as what its curvature is
+            # raised to; raised to the largest it is a bound, and whole steps are right
+            part = max(part / 10.0, _FLAT) if t == 1.0 else part
+            part = min(10.0 * part, 1.0) if t < 0.25 else part
             x, z, value = x_new, z_new, value_new
             u = np.asarray(self.loss.gradient_at(z), np.float64)
             gradient = self.design.slopes(working, u)
@@ -252,6 +260,15 @@ class WorkingSet:
             if gap <= target:
                 break
         return x, z
+
+    def _curvature(self, z: Array, part: float) -> Array:
+        """Curvatures raised to a part of the largest, or to their bound if all vanish."""
+        curvature = np.asarray(self.loss.curvature_at(z), np.float64)
+        if not curvature.any():
+            weights = self.loss.sample_weights
+            largest = 1.0 if weights is None else float(weights.max())
+            curvature = np.full_like(curvature, (self.loss.curvature_bound or 1.0) * largest)
+        return _raised(curvature, part)
 
     def _model(
         self, working: Array, x: Array, u: Array, curvature: Array | None, gradient: Array
@@ -264,8 +281,7 @@ class WorkingSet:
             return ColumnModel(*columns, root, u, x.copy(), self.coordinates, working)
         H = design.gram(curvature, centred)
         square = float(u @ u if curvature is None else np.sum(u * u / curvature))
-        rank = design.m
-        return GramModel(H, gradient.copy(), x.copy(), square, self.coordinates, working, rank)
+        return GramModel(H, gradient.copy(), x.copy(), square, self.coordinates, working)
 
     def _minimise(self, model: Model, target: float) -> None:
         model.minimise(target)
@@ -286,9 +302,26 @@ class WorkingSet:
         """The duality gap, or the residual, of the problem without the other coordinates."""
         gradient = self._whole(working, gradient)
         if self.has_gap:
-            return max(value - float(self.problem.dual(u, gradient)[1]), 0.0)
+            return max(value - self._dual(self._whole(working, x), u, gradient)[1], 0.0)
         away = self.coordinates.distance(self._whole(working, x), gradient)
         return float(np.linalg.norm(away[working]))
+
+    def _dual(self, x: Array, u: Array, gradient: Array) -> tuple[float, float]:
+        """A feasible multiple of ``u`` and its dual objective.
+
+        With a ridge every multiple is feasible; one that suits the lasso with the ridge as further
+        rows is much better than ``u`` itself where levels are large beside the ridge.
+        """
+        scale, value = (float(v) for v in self.problem.dual(u, gradient))
+        levels, ridge = self.coordinates.levels, self.coordinates.ridge
+        if levels is not None and ridge is not None:
+            push = np.abs(gradient + ridge * x)[levels > 0.0] / levels[levels > 0.0]
+            t = 1.0 / max(float(push.max(initial=0.0)), 1.0)
+            conjugate = float(self.problem.penalty.conjugate(-t * gradient))
+            scaled = -float(self.loss.conjugate(t * u)) - conjugate
+            if scaled > value:
+                return t, scaled
+        return scale, value
 
     def _measure(self, last: Point | None, x: Array, z: Array, working: Array) -> Point:
         """Objective, gradient and certificate."""
@@ -310,8 +343,8 @@ class WorkingSet:
             },
         )
         if self.has_gap:
-            scale, value = problem.dual(u, gradient)
-            point.dual, point.dual_value = u * -scale, float(value)
+            scale, value = self._dual(x, u, gradient)
+            point.dual, point.dual_value = u * -scale, value
             if last is not None and last.dual_value > value:
                 point.dual, point.dual_value = last.dual, last.dual_value
             point.gap = max(point.fun - point.dual_value, 0.0)
