@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 import numpy as np
 
@@ -67,6 +68,33 @@ class LinearLoss(BlockMethods):
         extra = ", intercept=True" if self.intercept else ""
         name = type(self).__name__
         return f"{name}(A: {m} x {n}, y: {self.y.shape}, dtype={self.dtype}{extra})"
+
+    def part(self, rows: Any, *, intercept: bool | None = None) -> Self:
+        """The same loss of some of the samples, with the intercept or without.
+
+        Parameters
+        ----------
+        rows : array_like of int or bool
+            The samples.
+        intercept : bool, optional
+            Whether the part has an intercept of its own; by default if the whole has one.
+
+        Raises
+        ------
+        TypeError
+            If ``A`` is an operator, which has no rows to choose from.
+        """
+        if hasattr(self.A, "matvec"):
+            raise TypeError(f"A must be an array to choose rows from, got {type(self.A).__name__}")
+        loss = copy.copy(self)
+        loss._products = Products(self.A[rows])
+        loss.y = self.y[rows]
+        if self.sample_weights is not None:
+            loss.sample_weights = self.sample_weights[rows]
+        loss._lipschitz = loss._columns = None
+        if intercept is not None:
+            loss.intercept = intercept
+        return loss
 
     def value(self, x: Any) -> Any:
         """f(x): one number, or one per column."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -83,6 +83,12 @@ class Multinomial(LinearLoss):
                 "sample_weights must leave every class some weight if there is an intercept, got "
                 "a class without"
             )
+
+    def part(self, rows: Any, *, intercept: bool | None = None) -> Self:
+        """The same loss of some of the samples, with the intercept or without."""
+        loss = super().part(rows, intercept=intercept)
+        loss._rows = np.arange(loss.y.shape[0])
+        return loss
 
     def probabilities_at(self, z: Array) -> Array:
         """Probability of every class at the prediction ``z``, with the intercept: (m, K)."""

@@ -9,16 +9,22 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_admm": ["admm"],
         "_anderson": ["anderson"],
+        "_choose_level": ["Choice", "discrepancy_principle", "gcv", "sure"],
         "_colour_partition": ["colour_partition"],
         "_connected_partition": ["connected_partition"],
+        "_cross_validate": ["CrossValidation", "cross_validate"],
         "_davis_yin": ["davis_yin"],
         "_debias": ["DebiasedResult", "debias"],
         "_douglas_rachford": ["douglas_rachford"],
         "_fit": ["Fit"],
         "_forest": ["solve_forest"],
         "_forest_blocks": ["comb_partition", "forest_partition", "greedy_forest", "random_forest"],
+        "_lam_max": ["lam_max"],
         "_lasso": ["elastic_net", "lasso", "logistic_l1"],
+        "_lasso_cv": ["lasso_cv"],
+        "_lasso_path": ["lasso_path"],
         "_minimize": ["minimize"],
+        "_path": ["Path", "path"],
         "_primal_dual": ["primal_dual"],
         "_proximal_gradient": ["proximal_gradient"],
         "_proximal_newton": ["proximal_newton"],
@@ -31,8 +37,14 @@ __getattr__, __dir__, __all__ = attach(
 if TYPE_CHECKING:
     from ._admm import admm as admm
     from ._anderson import anderson as anderson
+    from ._choose_level import Choice as Choice
+    from ._choose_level import discrepancy_principle as discrepancy_principle
+    from ._choose_level import gcv as gcv
+    from ._choose_level import sure as sure
     from ._colour_partition import colour_partition as colour_partition
     from ._connected_partition import connected_partition as connected_partition
+    from ._cross_validate import CrossValidation as CrossValidation
+    from ._cross_validate import cross_validate as cross_validate
     from ._davis_yin import davis_yin as davis_yin
     from ._debias import DebiasedResult as DebiasedResult
     from ._debias import debias as debias
@@ -43,10 +55,15 @@ if TYPE_CHECKING:
     from ._forest_blocks import forest_partition as forest_partition
     from ._forest_blocks import greedy_forest as greedy_forest
     from ._forest_blocks import random_forest as random_forest
+    from ._lam_max import lam_max as lam_max
     from ._lasso import elastic_net as elastic_net
     from ._lasso import lasso as lasso
     from ._lasso import logistic_l1 as logistic_l1
+    from ._lasso_cv import lasso_cv as lasso_cv
+    from ._lasso_path import lasso_path as lasso_path
     from ._minimize import minimize as minimize
+    from ._path import Path as Path
+    from ._path import path as path
     from ._primal_dual import primal_dual as primal_dual
     from ._proximal_gradient import proximal_gradient as proximal_gradient
     from ._proximal_newton import proximal_newton as proximal_newton

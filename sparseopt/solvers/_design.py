@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..losses._design import SparseDesign
-from ._models import add_columns, column_slopes, gather_columns
+from ._models import add_columns, column_slopes, gather_columns, row_products
 
 Array = np.ndarray[Any, Any]
 
@@ -60,6 +60,31 @@ class Design:
         """``A' u``."""
         result: Array = self._A.T @ np.asarray(u, self._A.dtype)
         return result
+
+    def correlate_part(self, columns: Array, u: Array) -> Array:
+        """``A' u`` at some columns, which are read where they lie, and zero elsewhere."""
+        u = np.asarray(u, np.float64)
+        whole = np.zeros(self.n)
+        if self.sparse:
+            whole[columns] = column_slopes(self._whole, columns, u)
+        elif self._A.T.flags.c_contiguous:
+            whole[columns] = row_products(self._A.T, columns, u)
+        else:
+            whole[columns] = self._A[:, columns].T @ u
+        return whole
+
+    def squares(self, weights: Array | None, centred: bool) -> Array:
+        """Weighted sums of squares of all columns, about their means if ``centred``."""
+        if self.sparse or centred or weights is not None:
+            weights = np.ones(self.m) if weights is None else np.asarray(weights, np.float64)
+        if self.sparse:
+            return self.scaled_columns(np.arange(self.n), np.sqrt(weights), centred)[1]
+        rows = self._A.T
+        scaled = rows if weights is None else rows * weights
+        squares: Array = np.einsum("ji,ji->j", rows, scaled)
+        if centred:
+            squares -= scaled.sum(1) ** 2 / weights.sum()
+        return squares
 
     def select(self, working: Array) -> None:
         """Hold the columns of a working set, reusing those at hand."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._core import jit
-from ._active_set import factor_support, follow_support, newton_on_support
+from ._active_set import dot, factor_support, follow_support, newton_on_support
 from ._coordinates import Coordinates
 from ._sweeps import column_sweep, gram_sweeps
 
@@ -56,6 +56,15 @@ def column_slopes(columns, chosen, u):  # type: ignore[no-untyped-def]
         for k in range(starts[j], stops[j]):
             slope += data[k] * u[indices[k]]
         g[t] = slope
+    return g
+
+
+@jit
+def row_products(rows, chosen, u):  # type: ignore[no-untyped-def]
+    """``rows[j]' u`` for some of the rows, without a copy of them."""
+    g = np.empty(chosen.size)
+    for t in range(chosen.size):
+        g[t] = dot(rows[chosen[t]], u)
     return g
 
 

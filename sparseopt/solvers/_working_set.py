@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import State, iterate
+from .._core import Run, State, iterate
 from ..losses._linear import LinearLoss
 from ..penalties import L1, ElasticNet, NonnegativeL1
 from ._composite import Array, Composite, default_tolerance
@@ -17,6 +17,7 @@ from ._coordinates import Coordinates
 from ._design import Design
 from ._fit import Fit
 from ._models import ColumnModel, GramModel, Model
+from ._screening import Screening
 
 _FLAT = 1e-5  # curvatures below this part of the largest are raised to it, in Newton models
 
@@ -31,6 +32,8 @@ class Point(State):
     dual_value: float = -math.inf
     dual: Array | None = None
     working: Array
+    survivors: Array | None = None
+    whole: Point | None = None
 
 
 def working_set(
@@ -138,6 +141,7 @@ class WorkingSet:
     """The method: it keeps what depends on the data alone, so that a path pays for it once."""
 
     first_size = 50
+    screens = False
 
     def __init__(self, loss: Any, penalty: Any, tol: float, design: Design | None = None) -> None:
         if not isinstance(loss, LinearLoss):
@@ -147,25 +151,39 @@ class WorkingSet:
         if len(loss.shape) != 1:
             raise ValueError(f"y must be one column for this method, got shape {loss.y.shape}")
         self.loss: Any = loss
-        self.problem = Composite(loss, penalty)
         self.design = Design(loss.A) if design is None else design
-        self.coordinates = Coordinates(self.problem.penalty, loss.shape[0])
+        self.screening: Screening | None = None
         self.tol = tol
+        self.unit = 1.0
+        self.sweeps = self.solves = 0
+        self.aim(penalty)
+
+    def aim(self, penalty: Any) -> None:
+        """Take on a penalty."""
+        self.problem = Composite(self.loss, penalty)
+        self.coordinates = Coordinates(self.problem.penalty, self.loss.shape[0])
         self.has_gap = self.problem.has_dual and self.coordinates.levels is not None
         self.certificate = "relative duality gap" if self.has_gap else "subgradient residual"
-        self.unit = float(self.problem.scale)
-        self.sweeps = self.solves = 0
+        if self.has_gap:
+            self.unit = float(self.problem.scale)
 
     def run(self, x0: Any, **controls: Any) -> Fit:
         """Iterate from a start under the common driver."""
-        run = iterate(
-            self.first(self.problem.start(x0)),
+        return self.record(self.iterate(self.first(self.problem.start(x0)), **controls))
+
+    def iterate(self, state: Point, **controls: Any) -> Run[Point]:
+        """Iterate from a state."""
+        return iterate(
+            state,
             self.step,
             tol=self.tol,
             certificate=self.certificate,
             label="working set",
             **controls,
         )
+
+    def record(self, run: Run[Point]) -> Fit:
+        """What a run found."""
         state = run.state
         fields = run.fields("working-set")
         x = state.x.astype(self.loss.dtype, copy=False)
@@ -325,9 +343,37 @@ class WorkingSet:
 
     def _measure(self, last: Point | None, x: Array, z: Array, working: Array) -> Point:
         """Objective, gradient and certificate."""
-        problem = self.problem
         u = self.loss.gradient_at(z)
+        if last is not None and last.survivors is not None:
+            gradient = self.design.correlate_part(last.survivors, u)
+            point = self.certify(last, x, z, working, u, gradient)
+            if point.certificate > self.tol:
+                point.survivors, point.whole = last.survivors, last.whole
+                return point
+            last = last.whole  # what is returned is certified against all coordinates
         gradient = np.asarray(self.design.correlate(u), np.float64)
+        point = self.certify(last, x, z, working, u, gradient)
+        if last is not None and self.screens:
+            self._screen(point, u)
+        return point
+
+    def _screen(self, point: Point, u: Array) -> None:
+        """Leave coordinates that are zero at the solution out of the next products."""
+        if point.certificate <= self.tol or not self.has_gap or not self.loss.curvature_bound:
+            return
+        if self.screening is None:
+            self.screening = Screening(self.loss, self.design)
+        scale, value = self.problem.dual(u, point.gradient)
+        gap = float(point.fun - value)
+        survivors = self.screening.survivors(point.gradient, scale, gap, self.coordinates)
+        if 4 * survivors.size <= self.design.n:
+            point.survivors, point.whole = survivors, point
+
+    def certify(
+        self, last: Point | None, x: Array, z: Array, working: Array, u: Array, gradient: Array
+    ) -> Point:
+        """Objective and certificate, where the gradient is known."""
+        problem = self.problem
         point = Point(
             x=x,
             fun=float(problem.objective(x, z)),
