@@ -116,7 +116,9 @@ def working_set(
     >>> np.flatnonzero(result.x)
     array([3, 7])
     """
-    method = WorkingSet(loss, penalty, default_tolerance(tol, loss.dtype))
+    from ._group_working_set import solver_of
+
+    method = solver_of(loss, penalty, default_tolerance(tol, loss.dtype))
     return method.run(x0, max_iter=max_iter, callback=callback, progress=progress)
 
 
@@ -131,12 +133,12 @@ class WorkingSet:
             raise TypeError(
                 f"loss must be one of sparseopt.losses with a matrix A, got {type(loss).__name__}"
             )
-        if len(loss.shape) != 1:
-            raise ValueError(f"y must be one column for this method, got shape {loss.y.shape}")
         self.loss: Any = loss
         self.problem = Composite(loss, penalty)
+        if len(loss.shape) > 1 and not self.problem.joint:
+            raise ValueError(f"y must be one column for this penalty, got shape {loss.y.shape}")
         self.design = Design(loss.A) if design is None else design
-        self.coordinates = Coordinates(self.problem.penalty, loss.shape[0])
+        self.coordinates = self._coordinates(self.problem.penalty, loss.shape[0])
         self.tol = tol
         self.has_gap = self.problem.has_dual and self.coordinates.levels is not None
         self.certificate = "relative duality gap" if self.has_gap else "subgradient residual"
@@ -162,36 +164,44 @@ class WorkingSet:
     def first(self, x: Array) -> Point:
         """The state at the start point."""
         x = x.astype(np.float64)
-        z = np.zeros(self.design.m)
+        z = np.zeros((self.design.m, *x.shape[1:]))
         if x.any():
             z += self.loss.predict(x.astype(self.loss.dtype))
         return self._measure(None, x, z, np.empty(0, np.intp))
 
     def step(self, state: Point) -> Point:
         """Choose a working set, solve it, look at all coordinates again."""
-        working = self._choose(state)
+        units = self._choose(state)
+        working = self.coordinates.members(units)
         self.design.select(working)
         target = max(self.accuracy * state.gap, 0.3 * self.tol * self.unit)
         solve = self._quadratic if self.loss.is_quadratic else self._newton
         x_w, z = solve(state, working, target)
         x = state.x.copy()
         x[working] = x_w
-        return self._measure(state, x, z, working)
+        return self._measure(state, x, z, units)
+
+    def _coordinates(self, penalty: Any, n: int) -> Any:
+        return Coordinates(penalty, n)
+
+    def _room(self, size: int) -> int:
+        return self.design.room(size, self.first_size)
 
     def _choose(self, state: Point) -> Array:
         """What the last set still needs, the rest of the support, and who asks loudest."""
         excess = self.coordinates.excess(state.x, state.gradient)
-        support = np.flatnonzero(state.x)
+        active = self.coordinates.active(state.x)
+        support = np.flatnonzero(active)
         keep = state.working
         if keep.size > max(3 * support.size, self.first_size):
             near = self.coordinates.nearly_active(keep)
-            keep = keep[(excess[keep] > near) | (state.x[keep] != 0.0)]
+            keep = keep[(excess[keep] > near) | active[keep]]
         outside = np.ones(excess.size, bool)
         outside[keep] = False
         fresh = support[outside[support]]
         outside[fresh] = False
         new = np.flatnonzero(outside & (excess > 0.0))
-        room = self.design.room(support.size, self.first_size)
+        room = self._room(support.size)
         if new.size > room:
             new = new[np.argpartition(-excess[new], room - 1)[:room]]
         return np.concatenate([keep, fresh, new])
@@ -289,7 +299,7 @@ class WorkingSet:
             gap=math.inf,
             working=working,
             extra={
-                "support": float(np.count_nonzero(x)),
+                "support": float(np.count_nonzero(self.coordinates.active(x))),
                 "working_set": float(working.size),
                 "sweeps": float(self.sweeps),
                 "solves": float(self.solves),
