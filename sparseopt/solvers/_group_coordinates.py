@@ -41,13 +41,9 @@ class GroupCoordinates:
         self.rows = isinstance(penalty, L21)
         if self.rows:
             weights = np.ones(n) if penalty.weights is None else penalty.weights
-            if np.shape(weights) != (n,):
-                raise ValueError(f"weights must have shape ({n},), got {np.shape(weights)}")
             self.groups = Groups(np.arange(n), n)
         else:
             self.groups, weights = penalty.groups, penalty.weights
-            if self.groups.n != n:
-                raise ValueError(f"groups must label {n} coordinates, got {self.groups.n}")
         self.weights = np.asarray(weights, float)
         self.levels: Array | None = None
         if isinstance(penalty, SparseGroup):

@@ -35,7 +35,7 @@ class Blocks:
         """Take the Gram matrices of groups of the same size, shape (number, d, d)."""
         D, V = np.linalg.eigh(grams)
         d = D.shape[1]
-        D[D < 1e-13 * D[:, -1:]] = 0.0  # rounding: the loss does not change along these
+        D[1e-13 * D[:, -1:] >= D] = 0.0  # rounding: the loss does not change along these
         self._D[self._starts[units][:, None] + np.arange(d)] = D
         self._V[self._places[units][:, None] + np.arange(d * d)] = V.reshape(-1, d * d)
         self.known[units] = True
@@ -94,8 +94,13 @@ class GroupModel:
         """The duality gap, or else the norm of the distance from stationarity."""
         g = self.gradient()
         if not self.measures_gap:
-            return float(np.linalg.norm(self.penalty.subdiff_distance(self.x, g.reshape(self.shape))))
-        norm, largest = float(self.penalty.value(self.x)), self.penalty.dual_norm(-g.reshape(self.shape))
+            return float(
+                np.linalg.norm(self.penalty.subdiff_distance(self.x, g.reshape(self.shape)))
+            )
+        norm, largest = (
+            float(self.penalty.value(self.x)),
+            self.penalty.dual_norm(-g.reshape(self.shape)),
+        )
         gap: float = scaled_gap(self.square(), float(np.vdot(self._x, g)), norm, float(largest))
         return gap
 

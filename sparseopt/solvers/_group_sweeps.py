@@ -123,7 +123,10 @@ _ROWS = {
 }
 
 _COLUMNS = {
-    "unpack": " data, indices, first, last, curvature, mean, total = storage\n mass = curvature.sum()",
+    "unpack": """
+ data, indices, first, last, curvature, mean, total = storage
+ mass = curvature.sum()
+""",
     "slopes": """
    for i in range(d):
     for t in range(k):
@@ -195,7 +198,7 @@ def norm_block(g, x, a, d, blocks, parameters, b, work, move):  # type: ignore[n
 
     ``g`` is the gradient. The change of ``x`` is left in ``move``; ``g`` and ``work`` are scratch.
     """
-    starts, V, places, D, l1 = blocks
+    _, V, places, D, _ = blocks
     level = parameters[0, b]
     still = True
     square = 0.0

@@ -110,4 +110,3 @@ def solver_of(loss: Any, penalty: Any, tol: float) -> WorkingSet:
     """The method for coordinates or for groups, as the penalty asks."""
     kind = GroupWorkingSet if isinstance(penalty, GROUPED) else WorkingSet
     return kind(loss, penalty, tol)
-

@@ -46,21 +46,25 @@ def working_set(
 
     .. math:: \min_x\ f(A x) + \sum_j g_j(x_j)
 
-    Each iteration looks at all coordinates once, adds those that are furthest from optimal to the
-    working set, and solves the problem there: cyclic sweeps of coordinate descent on a quadratic
-    model (the problem itself for least squares), and for l1 norms an exact step, one triangular
-    solve with a factor that follows the support. So the lasso ends at the exact solution after
-    finitely many steps, not by slow convergence.
+    Here j counts coordinates, or groups of coordinates, or rows of a matrix x. Each iteration
+    looks at all of them once, adds those that are furthest from optimal to the working set, and
+    solves the problem there: cyclic sweeps of coordinate descent on a quadratic model (the problem
+    itself for least squares), and for l1 norms an exact step, one triangular solve with a factor
+    that follows the support. So the lasso ends at the exact solution after finitely many steps,
+    not by slow convergence. Groups are minimised one by one, with sweeps extrapolated.
 
     Parameters
     ----------
     loss : object
         A member of `sparseopt.losses` with a matrix ``A``, dense or sparse (it is never made
-        dense), and one column of data; with its own ``intercept`` and ``sample_weights``.
+        dense), and one column of data (more with `penalties.L21`); with its own ``intercept``
+        and ``sample_weights``.
     penalty : object
         Separable: `penalties.L1` (also with a level per coordinate), `penalties.ElasticNet`,
         `penalties.NonnegativeL1`, and, without exact steps, `penalties.MCP`, `penalties.SCAD`
-        and others with a finite slope at zero.
+        and others with a finite slope at zero. Of groups: `penalties.GroupL2`,
+        `penalties.SparseGroup`, `penalties.GroupMCP`, `penalties.GroupSCAD`; of rows:
+        `penalties.L21`, for least squares.
     x0 : array_like or Result, optional
         Start; zero if not given.
     tol : float, optional
@@ -86,7 +90,7 @@ def working_set(
     TypeError
         If the loss has no matrix, or the penalty is not separable.
     ValueError
-        If data has several columns.
+        If data has several columns and the penalty does not couple them.
 
     Warns
     -----
@@ -95,7 +99,7 @@ def working_set(
 
     See Also
     --------
-    lasso, elastic_net, logistic_l1 : The most used cases.
+    lasso, elastic_net, logistic_l1, group_lasso, multitask_lasso : The most used cases.
 
     References
     ----------
