@@ -19,6 +19,12 @@ __getattr__, __dir__, __all__ = attach(
         "_fit": ["Fit"],
         "_forest": ["solve_forest"],
         "_forest_blocks": ["comb_partition", "forest_partition", "greedy_forest", "random_forest"],
+        "_group_lasso": [
+            "group_lasso",
+            "logistic_group_lasso",
+            "multitask_lasso",
+            "sparse_group_lasso",
+        ],
         "_lam_max": ["lam_max"],
         "_lasso": ["elastic_net", "lasso", "logistic_l1"],
         "_lasso_cv": ["lasso_cv"],
@@ -55,6 +61,10 @@ if TYPE_CHECKING:
     from ._forest_blocks import forest_partition as forest_partition
     from ._forest_blocks import greedy_forest as greedy_forest
     from ._forest_blocks import random_forest as random_forest
+    from ._group_lasso import group_lasso as group_lasso
+    from ._group_lasso import logistic_group_lasso as logistic_group_lasso
+    from ._group_lasso import multitask_lasso as multitask_lasso
+    from ._group_lasso import sparse_group_lasso as sparse_group_lasso
     from ._lam_max import lam_max as lam_max
     from ._lasso import elastic_net as elastic_net
     from ._lasso import lasso as lasso

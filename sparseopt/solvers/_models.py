@@ -24,6 +24,22 @@ _FAST = 24.0  # how much more arithmetic LAPACK does in the same time, times 3
 
 
 @jit
+def scaled_gap(square, inner, penalty, largest):  # type: ignore[no-untyped-def]
+    """Duality gap of a quadratic and a norm, with the best feasible multiple of the residual.
+
+    ``square`` is that of the residual, ``inner`` the product of the solution with the gradient,
+    ``penalty`` the norm of the solution and ``largest`` the dual norm of the gradient.
+    """
+    along = square - inner
+    t = 0.0
+    if square > 0.0:
+        t = max(along / square, 0.0)
+        if largest > 0.0:
+            t = min(t, 1.0 / largest)
+    return 0.5 * square + penalty - t * along + 0.5 * t * t * square
+
+
+@jit
 def penalised_gap(g, x, levels, positive, square):  # type: ignore[no-untyped-def]
     """Duality gap of a lasso, from its gradient ``g`` and the square of its residual."""
     inner = 0.0
@@ -36,13 +52,7 @@ def penalised_gap(g, x, levels, positive, square):  # type: ignore[no-untyped-de
         norm += levels[j] * abs(x[j])
         push = -g[j] if positive else abs(g[j])
         largest = max(largest, push / levels[j])
-    along = square - inner
-    t = 0.0
-    if square > 0.0:
-        t = max(along / square, 0.0)
-        if largest > 0.0:
-            t = min(t, 1.0 / largest)
-    return 0.5 * square + norm - t * along + 0.5 * t * t * square
+    return scaled_gap(square, inner, norm, largest)
 
 
 @jit

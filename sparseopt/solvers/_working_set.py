@@ -50,21 +50,25 @@ def working_set(
 
     .. math:: \min_x\ f(A x) + \sum_j g_j(x_j)
 
-    Each iteration looks at all coordinates once, adds those that are furthest from optimal to the
-    working set, and solves the problem there: cyclic sweeps of coordinate descent on a quadratic
-    model (the problem itself for least squares), and for l1 norms an exact step, one triangular
-    solve with a factor that follows the support. So the lasso ends at the exact solution after
-    finitely many steps, not by slow convergence.
+    Here j counts coordinates, or groups of coordinates, or rows of a matrix x. Each iteration
+    looks at all of them once, adds those that are furthest from optimal to the working set, and
+    solves the problem there: cyclic sweeps of coordinate descent on a quadratic model (the problem
+    itself for least squares), and for l1 norms an exact step, one triangular solve with a factor
+    that follows the support. So the lasso ends at the exact solution after finitely many steps,
+    not by slow convergence. Groups are minimised one by one, with sweeps extrapolated.
 
     Parameters
     ----------
     loss : object
         A member of `sparseopt.losses` with a matrix ``A``, dense or sparse (it is never made
-        dense), and one column of data; with its own ``intercept`` and ``sample_weights``.
+        dense), and one column of data (more with `penalties.L21`); with its own ``intercept``
+        and ``sample_weights``.
     penalty : object
         Separable: `penalties.L1` (also with a level per coordinate), `penalties.ElasticNet`,
         `penalties.NonnegativeL1`, and, without exact steps, `penalties.MCP`, `penalties.SCAD`
-        and others with a finite slope at zero.
+        and others with a finite slope at zero. Of groups: `penalties.GroupL2`,
+        `penalties.SparseGroup`, `penalties.GroupMCP`, `penalties.GroupSCAD`; of rows:
+        `penalties.L21`, for least squares.
     x0 : array_like or Result, optional
         Start; zero if not given.
     tol : float, optional
@@ -90,7 +94,7 @@ def working_set(
     TypeError
         If the loss has no matrix, or the penalty is not separable.
     ValueError
-        If data has several columns.
+        If data has several columns and the penalty does not couple them.
 
     Warns
     -----
@@ -99,7 +103,7 @@ def working_set(
 
     See Also
     --------
-    lasso, elastic_net, logistic_l1 : The most used cases.
+    lasso, elastic_net, logistic_l1, group_lasso, multitask_lasso : The most used cases.
 
     References
     ----------
@@ -120,7 +124,9 @@ def working_set(
     >>> np.flatnonzero(result.x)
     array([3, 7])
     """
-    method = WorkingSet(loss, penalty, default_tolerance(tol, loss.dtype))
+    from ._group_working_set import solver_of
+
+    method = solver_of(loss, penalty, default_tolerance(tol, loss.dtype))
     return method.run(x0, max_iter=max_iter, callback=callback, progress=progress)
 
 
@@ -148,8 +154,6 @@ class WorkingSet:
             raise TypeError(
                 f"loss must be one of sparseopt.losses with a matrix A, got {type(loss).__name__}"
             )
-        if len(loss.shape) != 1:
-            raise ValueError(f"y must be one column for this method, got shape {loss.y.shape}")
         self.loss: Any = loss
         self.design = Design(loss.A) if design is None else design
         self.screening: Screening | None = None
@@ -161,7 +165,11 @@ class WorkingSet:
     def aim(self, penalty: Any) -> None:
         """Take on a penalty."""
         self.problem = Composite(self.loss, penalty)
-        self.coordinates = Coordinates(self.problem.penalty, self.loss.shape[0])
+        if len(self.loss.shape) > 1 and not self.problem.joint:
+            raise ValueError(
+                f"y must be one column for this penalty, got shape {self.loss.y.shape}"
+            )
+        self.coordinates = self._coordinates(self.problem.penalty, self.loss.shape[0])
         self.has_gap = self.problem.has_dual and self.coordinates.levels is not None
         self.certificate = "relative duality gap" if self.has_gap else "subgradient residual"
         if self.has_gap:
@@ -194,39 +202,47 @@ class WorkingSet:
         """The state at the start point."""
         x = np.zeros_like(x) if self.problem.zero_is_optimal else x
         x = x.astype(np.float64)
-        z = np.zeros(self.design.m)
+        z = np.zeros((self.design.m, *x.shape[1:]))
         if x.any():
             z += self.loss.predict(x.astype(self.loss.dtype))
         return self._measure(None, x, z, np.empty(0, np.intp))
 
     def step(self, state: Point) -> Point:
         """Choose a working set, solve it, look at all coordinates again."""
-        working = self._choose(state)
+        units = self._choose(state)
+        working = self.coordinates.members(units)
         self.design.select(working)
         accuracy = self.design.accuracy * state.gap
-        if working.size == state.working.size:  # nobody new: only accuracy is missing
+        if units.size == state.working.size:  # nobody new: only accuracy is missing
             accuracy = 0.0
         target = max(accuracy, 0.3 * self.tol * self.unit)
         solve = self._quadratic if self.loss.is_quadratic else self._newton
         x_w, z = solve(state, working, target)
         x = state.x.copy()
         x[working] = x_w
-        return self._measure(state, x, z, working)
+        return self._measure(state, x, z, units)
+
+    def _coordinates(self, penalty: Any, n: int) -> Any:
+        return Coordinates(penalty, n)
+
+    def _room(self, size: int) -> int:
+        return self.design.room(size, self.first_size)
 
     def _choose(self, state: Point) -> Array:
         """What the last set still needs, the rest of the support, and who asks loudest."""
         excess = self.coordinates.excess(state.x, state.gradient)
-        support = np.flatnonzero(state.x)
+        active = self.coordinates.active(state.x)
+        support = np.flatnonzero(active)
         keep = state.working
         if keep.size > max(2 * support.size, self.first_size):
             near = self.coordinates.nearly_active(keep)
-            keep = keep[(excess[keep] > near) | (state.x[keep] != 0.0)]
+            keep = keep[(excess[keep] > near) | active[keep]]
         outside = np.ones(excess.size, bool)
         outside[keep] = False
         fresh = support[outside[support]]
         outside[fresh] = False
         new = np.flatnonzero(outside & (excess > 0.0))
-        room = self.design.room(support.size, self.first_size)
+        room = self._room(support.size)
         if new.size > room:
             new = new[np.argpartition(-excess[new], room - 1)[:room]]
         return np.concatenate([keep, fresh, new])
@@ -382,7 +398,7 @@ class WorkingSet:
             gap=math.inf,
             working=working,
             extra={
-                "support": float(np.count_nonzero(x)),
+                "support": float(np.count_nonzero(self.coordinates.active(x))),
                 "working_set": float(working.size),
                 "sweeps": float(self.sweeps),
                 "solves": float(self.solves),
