@@ -1,0 +1,22 @@
+"""Estimators for scikit-learn over the solvers, with its parameter names and 1/n scaling.
+
+Needs the extra ``sklearn``: ``pip install 'sparseopt[sklearn]'``.
+"""
+
+from typing import TYPE_CHECKING
+
+from .._core._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "_elastic_net": ["ElasticNet"],
+        "_lasso": ["Lasso"],
+        "_sparse_logistic": ["SparseLogisticRegression"],
+    },
+)
+
+if TYPE_CHECKING:
+    from ._elastic_net import ElasticNet as ElasticNet
+    from ._lasso import Lasso as Lasso
+    from ._sparse_logistic import SparseLogisticRegression as SparseLogisticRegression
