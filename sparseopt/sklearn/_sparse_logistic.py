@@ -75,11 +75,11 @@ class SparseLogisticRegression(ClassifierMixin, LinearModel):
     >>> from sparseopt.sklearn import SparseLogisticRegression
     >>> X = np.random.default_rng(0).standard_normal((60, 100))
     >>> y = np.where(X[:, 3] > X[:, 7], "yes", "no")
-    >>> model = SparseLogisticRegression(alpha=0.08).fit(X, y)
+    >>> model = SparseLogisticRegression(alpha=0.1).fit(X, y)
     >>> np.flatnonzero(model.coef_)
     array([3, 7])
     >>> model.predict(X[:3])
-    array(['yes', 'yes', 'no'], dtype='<U3')
+    array(['no', 'no', 'yes'], dtype='<U3')
     """
 
     _tight = 1e-10
