@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_elastic_net": ["ElasticNet"],
         "_lasso": ["Lasso"],
+        "_lasso_cv": ["LassoCV"],
         "_sparse_logistic": ["SparseLogisticRegression"],
     },
 )
@@ -19,4 +20,5 @@ __getattr__, __dir__, __all__ = attach(
 if TYPE_CHECKING:
     from ._elastic_net import ElasticNet as ElasticNet
     from ._lasso import Lasso as Lasso
+    from ._lasso_cv import LassoCV as LassoCV
     from ._sparse_logistic import SparseLogisticRegression as SparseLogisticRegression

@@ -113,11 +113,7 @@ class LinearRegressor(RegressorMixin, LinearModel):
             x0=None if start is None else start.T,
             **self._controls(X, weights),
         )
-        self.coef_ = np.ascontiguousarray(fit.x.T)
-        self.intercept_ = fit.intercept
-        self.n_iter_ = iterations(fit)
-        self.dual_gap_ = fit.certificate
-        return self
+        return self._keep(fit)
 
     def predict(self, X: Any) -> Array:
         """Predict with the fitted model.
@@ -133,6 +129,14 @@ class LinearRegressor(RegressorMixin, LinearModel):
             ``X @ coef_.T + intercept_``.
         """
         return self._linear(X)
+
+    def _keep(self, fit: Fit) -> Self:
+        """Set the attributes of a fitted model."""
+        self.coef_ = np.ascontiguousarray(fit.x.T)
+        self.intercept_ = fit.intercept
+        self.n_iter_ = iterations(fit)
+        self.dual_gap_ = fit.certificate
+        return self
 
     def _solve(self, X: Any, y: Array, mass: float, **controls: Any) -> Fit:
         """Call the solver, with levels ``mass`` times those of scikit-learn."""
