@@ -24,8 +24,8 @@ class LassoCV(LinearRegressor):
 
     .. math:: \min_{w, b}\ \frac{1}{2n} \|X w + b - y\|_2^2 + \alpha \|w\|_1
 
-    The model of `sklearn.linear_model.LassoCV`: for each fold `solvers.lasso_path` solves all levels
-    on the other samples, and the squared errors in the fold say which level is used for all data.
+    The model of `sklearn.linear_model.LassoCV`: for each fold `solvers.lasso_path` solves all
+    levels on the other samples, and the squared errors in the fold choose the level for all data.
 
     Parameters
     ----------
@@ -171,9 +171,7 @@ class LassoCV(LinearRegressor):
         # Where every level gives zero, any will do.
         return np.geomspace(1.0, eps, count) * (top or np.finfo(np.float64).resolution)
 
-    def _errors(
-        self, X: Any, y: Array, weights: Array | None, train: Array, test: Array
-    ) -> Array:
+    def _errors(self, X: Any, y: Array, weights: Array | None, train: Array, test: Array) -> Array:
         """Mean squared errors in a fold at each level, after a fit to the other samples."""
         part = None if weights is None else weights[train]
         held_out = None if weights is None else weights[test]

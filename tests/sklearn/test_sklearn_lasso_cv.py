@@ -137,5 +137,5 @@ def test_a_fold_without_weight_is_refused(data):
     X, y, _ = data
     weights = np.ones(60)
     weights[:12] = 0.0
-    with pytest.raises(ValueError, match="^sample_weight must leave every fold some weight"):
+    with pytest.raises(ValueError, match=r"^sample_weight must leave every fold some weight"):
         so.sklearn.LassoCV(alphas=3).fit(X, y, weights)
