@@ -62,7 +62,7 @@ def test_lasso_agrees(linear, data, weighted, sparse, intercept, positive):
     weights = weights if weighted else None
     shared = {"alpha": 0.1, "fit_intercept": intercept, "positive": positive}
     theirs = linear.Lasso(**shared, tol=1e-14, max_iter=100_000).fit(X, y, weights)
-    ours = so.sklearn.Lasso(**shared, tol=1e-10).fit(X, y, weights)
+    ours = so.sklearn.Lasso(**shared, tol=1e-12).fit(X, y, weights)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-6)
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X), atol=1e-6)
@@ -79,7 +79,7 @@ def test_elastic_net_agrees(linear, data, weighted, sparse, l1_ratio):
     weights = weights if weighted else None
     theirs = linear.ElasticNet(alpha=0.1, l1_ratio=l1_ratio, tol=1e-14, max_iter=100_000)
     theirs.fit(X, y, weights)
-    ours = so.sklearn.ElasticNet(0.1, l1_ratio=l1_ratio, tol=1e-10).fit(X, y, weights)
+    ours = so.sklearn.ElasticNet(0.1, l1_ratio=l1_ratio, tol=1e-12).fit(X, y, weights)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-6)
 
@@ -87,7 +87,7 @@ def test_elastic_net_agrees(linear, data, weighted, sparse, l1_ratio):
 def test_elastic_net_without_l1_is_ridge(linear, data):
     X, y, weights = data
     with pytest.warns(UserWarning, match="lam = 0"):
-        ours = so.sklearn.ElasticNet(0.1, l1_ratio=0.0, tol=1e-10).fit(X, y, weights)
+        ours = so.sklearn.ElasticNet(0.1, l1_ratio=0.0, tol=1e-12).fit(X, y, weights)
     theirs = linear.Ridge(0.1 * weights.sum(), tol=1e-12).fit(X, y, weights)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-6)
@@ -109,7 +109,7 @@ def test_logistic_agrees(linear, data, weighted, count):
     logs = []
     for k, target in enumerate(targets):
         theirs = linear.LogisticRegression(
-            C=1 / (0.02 * mass), l1_ratio=1, solver="saga", tol=1e-10, max_iter=50_000
+            C=1 / (0.02 * mass), l1_ratio=1, solver="saga", tol=1e-12, max_iter=50_000
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
