@@ -79,7 +79,7 @@ def test_elastic_net_agrees(linear, data, weighted, sparse, l1_ratio):
     weights = weights if weighted else None
     theirs = linear.ElasticNet(alpha=0.1, l1_ratio=l1_ratio, tol=1e-14, max_iter=100_000)
     theirs.fit(X, y, weights)
-    ours = so.sklearn.ElasticNet(0.1, l1_ratio=l1_ratio, tol=1e-12).fit(X, y, weights)
+    ours = so.sklearn.ElasticNet(0.1, l1_ratio=l1_ratio, tol=1e-14).fit(X, y, weights)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-6)
 
