@@ -61,7 +61,7 @@ def test_group_lasso_is_optimal(data, name, weights, sparse, intercept, weighted
     levels = {"sqrt": np.sqrt(SIZES), "ones": np.ones(5)}.get(name, weights)
     used = 0
     for g in range(5):
-        coef, slope = model.coef_[LABELS == g], slopes[LABELS == g]
+        coef, slope = model.coef_[g == LABELS], slopes[g == LABELS]
         if coef.any():
             used += 1
             expected = alpha * levels[g] * coef / np.linalg.norm(coef)
@@ -131,17 +131,17 @@ def test_bad_input(data):
     X, Y, _ = data
     y = Y[:, 0]
     model = so.sklearn.GroupLasso
-    with pytest.raises(ValueError, match="^groups must be at least 1"):
+    with pytest.raises(ValueError, match=r"^groups must be at least 1"):
         model(0).fit(X, y)
-    with pytest.raises(TypeError, match="^groups must be an integer"):
+    with pytest.raises(TypeError, match=r"^groups must be an integer"):
         model(2.5).fit(X, y)
-    with pytest.raises(ValueError, match="^groups"):
+    with pytest.raises(ValueError, match=r"^groups"):
         model(np.zeros(39, int)).fit(X, y)
-    with pytest.raises(ValueError, match="^alpha must be >= 0"):
+    with pytest.raises(ValueError, match=r"^alpha must be >= 0"):
         model(alpha=-1.0).fit(X, y)
-    with pytest.raises(ValueError, match="^weights"):
+    with pytest.raises(ValueError, match=r"^weights"):
         model(LABELS, weights=[1.0]).fit(X, y)
     with pytest.raises(ValueError, match=r"^y must have shape \(n_samples, n_targets\)"):
         so.sklearn.MultiTaskLasso().fit(X, y)
-    with pytest.raises(ValueError, match="^alpha must be >= 0"):
+    with pytest.raises(ValueError, match=r"^alpha must be >= 0"):
         so.sklearn.MultiTaskLasso(-1.0).fit(X, Y)
