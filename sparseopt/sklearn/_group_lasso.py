@@ -27,8 +27,8 @@ class GroupLasso(LinearRegressor):
         groups of consecutive features, of which the last may be smaller.
     alpha : float
         Level, >= 0.
-    weights : None, "sqrt" or array_like, shape (number of groups,)
-        Weights v of the groups: by default the square roots of their sizes; ``None`` means 1.
+    weights : array_like, shape (number of groups,), optional
+        Weights v of the groups, by default the square roots of their sizes.
     fit_intercept : bool
         Whether to fit the unpenalised constant b.
     tol : float, optional
@@ -81,7 +81,7 @@ class GroupLasso(LinearRegressor):
         groups: Any = 1,
         alpha: float = 1.0,
         *,
-        weights: Any = "sqrt",
+        weights: Any = None,
         fit_intercept: bool = True,
         tol: float | None = None,
         max_iter: int = 200,

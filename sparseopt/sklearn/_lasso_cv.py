@@ -173,10 +173,11 @@ class LassoCV(LinearRegressor):
 
     def _errors(self, X: Any, y: Array, weights: Array | None, train: Array, test: Array) -> Array:
         """Mean squared errors in a fold at each level, after a fit to the other samples."""
-        part = None if weights is None else weights[train]
-        held_out = None if weights is None else weights[test]
-        if held_out is not None and not (part.any() and held_out.any()):
-            raise ValueError("sample_weight must leave every fold some weight, got one without")
+        part = held_out = None
+        if weights is not None:
+            part, held_out = weights[train], weights[test]
+            if not (part.any() and held_out.any()):
+                raise ValueError("sample_weight must leave every fold some weight, got one without")
         design = X[train]
         path = solvers.lasso_path(
             design,

@@ -10,6 +10,7 @@ import sparseopt as so
 pytestmark = pytest.mark.extras
 
 SIZES = [1, 4, 5, 10, 20]
+VARIED = [0.5, 1.0, 2.0, 3.0, 4.0]
 LABELS = np.repeat(np.arange(5), SIZES)
 
 
@@ -39,12 +40,12 @@ def test_checks_of_scikit_learn(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "weights"), [("sqrt", "sqrt"), ("ones", None), ("given", [0.5, 1.0, 2.0, 3.0, 4.0])]
+    ("weights", "levels"), [(None, np.sqrt(SIZES)), (VARIED, VARIED)], ids=["sqrt", "given"]
 )
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("intercept", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_group_lasso_is_optimal(data, name, weights, sparse, intercept, weighted):
+def test_group_lasso_is_optimal(data, weights, levels, sparse, intercept, weighted):
     X, Y, samples = data
     y = Y[:, 0]
     shares = samples / samples.sum() if weighted else np.full(60, 1 / 60)
@@ -58,7 +59,6 @@ def test_group_lasso_is_optimal(data, name, weights, sparse, intercept, weighted
         assert shares @ (y - model.predict(X)) == pytest.approx(0.0, abs=1e-9)
     else:
         assert np.all(model.intercept_ == 0.0)
-    levels = {"sqrt": np.sqrt(SIZES), "ones": np.ones(5)}.get(name, weights)
     used = 0
     for g in range(5):
         coef, slope = model.coef_[g == LABELS], slopes[g == LABELS]

@@ -10,7 +10,7 @@ import sparseopt as so
 pytestmark = pytest.mark.extras
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def linear():
     return require("sklearn.linear_model")
 
