@@ -9,6 +9,9 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_admm": ["admm"],
         "_anderson": ["anderson"],
+        "_bcd": ["BCDResult", "bcd"],
+        "_bcd_compare": ["compare_bcd"],
+        "_bcd_partitions": ["block_partition"],
         "_colour_partition": ["colour_partition"],
         "_connected_partition": ["connected_partition"],
         "_davis_yin": ["davis_yin"],
@@ -17,6 +20,7 @@ __getattr__, __dir__, __all__ = attach(
         "_fit": ["Fit"],
         "_forest": ["solve_forest"],
         "_forest_blocks": ["comb_partition", "forest_partition", "greedy_forest", "random_forest"],
+        "_identify_active_set": ["ActiveSet", "identify_active_set"],
         "_lasso": ["elastic_net", "lasso", "logistic_l1"],
         "_minimize": ["minimize"],
         "_primal_dual": ["primal_dual"],
@@ -31,6 +35,10 @@ __getattr__, __dir__, __all__ = attach(
 if TYPE_CHECKING:
     from ._admm import admm as admm
     from ._anderson import anderson as anderson
+    from ._bcd import BCDResult as BCDResult
+    from ._bcd import bcd as bcd
+    from ._bcd_compare import compare_bcd as compare_bcd
+    from ._bcd_partitions import block_partition as block_partition
     from ._colour_partition import colour_partition as colour_partition
     from ._connected_partition import connected_partition as connected_partition
     from ._davis_yin import davis_yin as davis_yin
@@ -43,6 +51,8 @@ if TYPE_CHECKING:
     from ._forest_blocks import forest_partition as forest_partition
     from ._forest_blocks import greedy_forest as greedy_forest
     from ._forest_blocks import random_forest as random_forest
+    from ._identify_active_set import ActiveSet as ActiveSet
+    from ._identify_active_set import identify_active_set as identify_active_set
     from ._lasso import elastic_net as elastic_net
     from ._lasso import lasso as lasso
     from ._lasso import logistic_l1 as logistic_l1
