@@ -99,7 +99,8 @@ class Workspace:
         if self.Q is not None:
             self.stamp = np.zeros(self.p, np.int64)
             self.changed = np.empty(self.p, np.intp)
-        self.count = self.p  # entries of ``changed`` that the last update touched
+        # How many entries of ``changed`` wait to be looked at; p means all of the gradient.
+        self.count = self.p
         self.updates = 0
         self.refresh()
 
@@ -154,13 +155,15 @@ class Workspace:
             self._update_gradient(block, d)
 
     def _update_gradient(self, block: Array, d: Array) -> None:
-        self.count = self.p
+        pending, self.count = self.count, self.p
         if self.Q is not None:
             Q = self.Q
-            self.count = add_columns(
+            count = add_columns(
                 Q.indptr, Q.indices, Q.data, block, d, self.g, self.stamp, self.updates,
                 self.changed,
             )  # fmt: skip
+            if not pending:  # else changes that nobody has looked at would be forgotten
+                self.count = count
             return
         change = None if self.gram is None else self.gram.change(block, d)
         if change is None:
