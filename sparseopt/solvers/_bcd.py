@@ -106,7 +106,8 @@ def bcd(
         decrease, by trying all; ``"bgsc"``: decreases of cubic models of single coordinates. With
         a penalty: ``"gs-q"``, the decrease of the coordinates' models; ``"gs-r"``, the length of
         their steps; ``"gs-s"``, the distance from the subdifferential. Ties go to the lowest
-        index. ``"auto"``: ``"gsq"``, with a penalty ``"gs-q"``, for forests ``"gsd"``.
+        index; of coordinates with nothing to gain, those away from zero and bounds come first.
+        ``"auto"``: ``"gsq"``, with a penalty ``"gs-q"``, for forests ``"gsd"``.
     update : str
         ``"gradient"`` (with a penalty, ``"proximal-gradient"``): a step of :math:`1 / L_b`;
         ``"backtracking"``: with estimates of :math:`L_b` that double where the model fails;

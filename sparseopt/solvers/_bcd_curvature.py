@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..losses._design import csc_square
 from ._bcd_model import factor_spd, largest_eigenvalue, solve_factor
 from ._bcd_state import Workspace
 
@@ -23,18 +24,31 @@ class Curvature:
         self._factors: dict[int, tuple[str, Array]] = {}
         self._constants: dict[int, float] = {}
         self._room = CACHE_BYTES
+        self._place = np.full(work.p if work.Q is not None else 0, -1, np.intp)
 
     def bound(self, block: Array, index: int) -> Array:
         """The bound ``H_b`` on the block's Hessian, in double precision."""
         if index in self._bounds:
             return self._bounds[index]
         gram = self.work.gram
+        if block.size == 1:
+            return self.work.bounds[block].reshape(1, 1)
         if gram is not None and np.all(gram.slot[block] >= 0):
             H = gram.columns[np.ix_(block, gram.slot[block])]
+        elif self.work.Q is not None:
+            H = self._square(block)
         else:
             H = np.asarray(self.work.loss.block_bound(block), np.float64)
         if index >= 0 and self._take(H.nbytes):
             self._bounds[index] = H
+        return H
+
+    def _square(self, block: Array) -> Array:
+        """The block of a sparse quadratic, without touching the other coordinates."""
+        Q, H = self.work.Q, np.zeros((block.size, block.size))
+        self._place[block] = np.arange(block.size)
+        csc_square(Q.data, Q.indices, Q.indptr, block, self._place, H)
+        self._place[block] = -1
         return H
 
     def solve(self, block: Array, index: int, rhs: Array) -> Array:

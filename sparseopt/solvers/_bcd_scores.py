@@ -8,6 +8,7 @@ from .._core import jit
 from ._bcd_terms import bounded_threshold
 
 GS, GSD, GS_Q, GS_R, GS_S = range(5)
+FREE = 1e-300  # score of a coordinate away from the kinks that has nothing to gain by itself
 
 
 @jit
@@ -28,11 +29,17 @@ def coordinate_score(rule, g, x, scale, lam, lower, upper):  # type: ignore[no-u
         below = left + g if x > lower else -np.inf
         above = -g - right if x < upper else -np.inf
         away = max(below, above, 0.0)
-        return away * away
-    d = bounded_threshold(x - g / scale, lam / scale, lower, upper) - x
-    if rule == GS_R:
-        return d * d
-    return max(-(g * d + 0.5 * scale * d * d + lam * (abs(x + d) - abs(x))), 0.0)
+        score = away * away
+    else:
+        d = bounded_threshold(x - g / scale, lam / scale, lower, upper) - x
+        score = d * d
+        if rule == GS_Q:
+            # The model's strong convexity gives the second, which does not cancel.
+            gain = -(g * d + 0.5 * scale * d * d + lam * (abs(x + d) - abs(x)))
+            score = max(gain, 0.5 * scale * score)
+    # A block with room to spare takes the support: then second-order updates end exactly.
+    is_free = lower < x < upper and (x != 0.0 or lam == 0.0)
+    return max(score, FREE) if is_free else score
 
 
 @jit

@@ -31,11 +31,11 @@ def two_metric(work: Workspace, block: Array, B: Array, g: Array) -> Array:
     v = np.where(lam > 0, g + lam * sign, g)  # gradient within the orthant
     lower = np.where((lam > 0) & (sign >= 0), np.maximum(lower, 0.0), lower)
     upper = np.where((lam > 0) & (sign <= 0), np.minimum(upper, 0.0), upper)
-    step = np.minimum(np.maximum(x - v / work.bounds[block], lower), upper)
-    near = min(
-        NEAR * max(1.0, float(np.abs(x).max(initial=0.0))), float(np.abs(step - x).max(initial=0.0))
-    )  # it shrinks towards the solution, where small values may well be free
-    pressed = ((x - lower <= near) & (v > 0)) | ((upper - x <= near) & (v < 0))
+    near = NEAR * max(1.0, float(np.abs(x).max(initial=0.0)))
+    aim = x - v / work.bounds[block]  # small values that a gradient step keeps may well be free
+    pressed = ((x - lower <= near) & (v > 0) & (aim <= lower)) | (
+        (upper - x <= near) & (v < 0) & (aim >= upper)
+    )
     pressed |= lower == upper
     free = np.flatnonzero(~pressed)
     d = -v / max(float(np.sum(work.bounds[block[pressed]])), 1e-300)
