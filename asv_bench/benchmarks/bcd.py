@@ -101,13 +101,13 @@ class Forests:
 
 
 class Heap:
-    """Greedy single coordinates of a lattice with 90 000 nodes: a heap against full scans."""
+    """Greedy single coordinates of a lattice with 360 000 nodes: a heap against full scans."""
 
     def setup(self) -> None:
         rng = np.random.default_rng(0)
-        labelled = rng.choice(90_000, 1000, replace=False)
-        W = datasets.lattice_graph(300, 300)
-        self.loss = losses.LabelPropagation(W, labelled, rng.standard_normal(1000))
+        labelled = rng.choice(360_000, 4000, replace=False)
+        W = datasets.lattice_graph(600, 600)
+        self.loss = losses.LabelPropagation(W, labelled, rng.standard_normal(4000))
         self.heap()
 
     def heap(self) -> solvers.BCDResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,12 +52,12 @@ class Term:
     labels: Array | None = None
     levels: Array | None = None
 
-    @property
+    @cached_property
     def has_l1(self) -> bool:
         """Whether some coordinate has an l1 norm."""
         return bool(np.any(self.lam > 0))
 
-    @property
+    @cached_property
     def has_bounds(self) -> bool:
         """Whether some coordinate is bounded."""
         return bool(np.any(np.isfinite(self.lower) | np.isfinite(self.upper)))
@@ -66,7 +67,7 @@ class Term:
         """Whether it is a group norm."""
         return self.labels is not None
 
-    @property
+    @cached_property
     def is_zero(self) -> bool:
         """Whether there is nothing on top of the loss."""
         return not (self.has_l1 or self.has_bounds or self.has_groups)

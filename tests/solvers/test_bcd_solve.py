@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from helpers import run_python
 
 import sparseopt as so
 from sparseopt import datasets, penalties
@@ -446,3 +447,37 @@ def test_multinomial_with_a_row_of_levels(rng):
         np.maximum(np.abs(g) - levels[:, None], 0.0),
     )
     assert away.max() < 1e-6
+
+
+@pytest.mark.parametrize("options", [{}, {"select": "cyclic", "block_size": 1}])
+def test_a_batch_is_one_problem(options, rng):
+    A, Y = rng.standard_normal((30, 12)), rng.standard_normal((30, 3))
+    loss, penalty = LeastSquares(A, Y), penalties.L1(3.0)
+    result = bcd(loss, penalty, rng=0, tol=1e-8, **{"block_size": 6, **options})
+    assert result.success
+    assert result.x.shape == (12, 3)
+    assert result.fun == pytest.approx(so.minimize(loss, penalty, tol=1e-10).fun, rel=1e-8)
+
+
+def test_an_intercept_is_minimised_out(rng):
+    A = rng.standard_normal((40, 6)) + 2.0
+    loss = LeastSquares(A, A[:, 0] + 5.0, intercept=True)
+    for options in ({"block_size": 3}, {"block_size": 1, "select": "cyclic", "rng": 0}):
+        result = bcd(loss, tol=1e-9, **options)
+        assert result.success
+        np.testing.assert_allclose(result.x, np.eye(6)[0], atol=1e-6)
+
+
+def test_a_second_process_compiles_nothing():
+    code = """
+import numpy as np
+from sparseopt import losses, penalties, solvers
+from sparseopt._core import cache_counts
+A = np.random.default_rng(0).standard_normal((20, 8))
+f = losses.LeastSquares(A, A[:, 0])
+solvers.bcd(f, penalties.L1(0.1), block_size=3)
+solvers.bcd(f, penalties.L1(0.1), block_size=1, select="cyclic", rng=0)
+print(cache_counts()[1])
+"""
+    run_python(code)
+    assert int(run_python(code)) == 0
