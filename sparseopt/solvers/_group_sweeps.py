@@ -108,9 +108,7 @@ _GRAM = {
 _ROWS = {
     "unpack": "",
     "slopes": """
-   for i in range(d):
-    for t in range(k):
-     g[i, t] = dot(storage[a + i], u[t])
+   np.dot(storage[a : a + d], u.T, g[:d])
 """,
     "update": """
     for t in range(k):
