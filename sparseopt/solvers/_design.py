@@ -75,15 +75,14 @@ class Design:
 
     def squares(self, weights: Array | None, centred: bool) -> Array:
         """Weighted sums of squares of all columns, about their means if ``centred``."""
-        if self.sparse or centred or weights is not None:
-            weights = np.ones(self.m) if weights is None else np.asarray(weights, np.float64)
+        full = np.ones(self.m) if weights is None else np.asarray(weights, np.float64)
         if self.sparse:
-            return self.scaled_columns(np.arange(self.n), np.sqrt(weights), centred)[1]
+            return self.scaled_columns(np.arange(self.n), np.sqrt(full), centred)[1]
         rows = self._A.T
-        scaled = rows if weights is None else rows * weights
+        scaled = rows if weights is None else rows * full
         squares: Array = np.einsum("ji,ji->j", rows, scaled)
         if centred:
-            squares -= scaled.sum(1) ** 2 / weights.sum()
+            squares -= (scaled.sum(1) ** 2) / float(full.sum())
         return squares
 
     def select(self, working: Array) -> None:
@@ -147,7 +146,12 @@ class Design:
     @property
     def compressed(self) -> tuple[Array, Array, Array]:
         """The whole of a sparse design, as ``(data, indices, indptr)``."""
-        return self._data, self._indices, self._indptr
+        return self._whole[0], self._whole[1], self._indptr
+
+    def columns(self, working: Array) -> tuple[Array, Array, Array, Array]:
+        """Sparse columns as ``(data, indices, starts, stops)``."""
+        data, indices, starts, stops = self._whole
+        return data, indices, starts[working], stops[working]
 
     def slopes(self, working: Array, u: Array) -> Array:
         """``X' u``."""

@@ -76,7 +76,7 @@ class GroupWorkingSet(WorkingSet):
     ) -> GroupModel:
         design = self.design
         curvature = np.ones(design.m) if curvature is None else curvature
-        _, mean = design.moments(working, curvature, self.loss.intercept)
+        mean = design.scaled_columns(working, np.sqrt(curvature), self.loss.intercept)[2]
         mass = float(curvature.sum())
         data, indices, indptr = design.compressed
         scratch = np.zeros(design.m)
