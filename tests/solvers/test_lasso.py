@@ -361,6 +361,18 @@ def test_weights_of_zero_and_infinity(rng, form):
 
 
 @pytest.mark.parametrize("form", [np.asarray, sp.csc_array])
+def test_a_free_coordinate_without_a_column(rng, form):
+    A, y = problem(rng, 30, 10)
+    A[:, 4] = 0.0
+    weights, x0 = np.ones(10), np.zeros(10)
+    weights[4], x0[4] = 0.0, 2.0
+    lam = level(A, y, 0.1)
+    result = solve_quietly(solvers.lasso, form(A), y, lam, weights=weights, x0=x0)
+    expected = solve_quietly(solvers.lasso, form(A), y, lam)
+    assert result.fun == pytest.approx(expected.fun, rel=1e-5)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csc_array])
 def test_sample_weights_of_zero_and_two(rng, form):
     A, y = problem(rng, 30, 50)
     v = rng.integers(0, 3, 30)
