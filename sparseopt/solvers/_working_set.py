@@ -351,7 +351,8 @@ class WorkingSet:
         if levels is not None and ridge is not None:
             push = np.abs(gradient + ridge * x)[levels > 0.0] / levels[levels > 0.0]
             t = 1.0 / max(float(push.max(initial=0.0)), 1.0)
-            conjugate = float(self.problem.penalty.conjugate(-t * gradient))
+            penalty: Any = self.problem.penalty
+            conjugate = float(penalty.conjugate(-t * gradient))
             scaled = -float(self.loss.conjugate(t * u)) - conjugate
             if scaled > value:
                 return t, scaled

@@ -43,11 +43,12 @@ def certify(A, y, result, levels, *, loss="squares", weights=None, ridge=0.0, po
 
 
 def null_value(y, *, loss="squares", weights=None, intercept=False):
-    """The objective of the best constant."""
+    """The objective of the best constant; 0 if rounding is all that is left of it."""
     y = np.asarray(y, float)
     v = np.ones(y.size) if weights is None else np.asarray(weights, float)
     if loss == "squares":
         b = (v @ y) / v.sum() if intercept else 0.0
-        return 0.5 * np.sum(v * (y - b) ** 2)
+        value = 0.5 * np.sum(v * (y - b) ** 2)
+        return value if value > 1e-28 * np.sum(v * y**2) else 0.0
     share = np.array([v[y > 0].sum(), v[y < 0].sum()]) / v.sum()
     return v.sum() * (-(share @ np.log(share)) if intercept else np.log(2.0))
