@@ -20,7 +20,7 @@ from ._bcd_state import Workspace
 from ._bcd_sweep import Sweeps
 from ._bcd_terms import Term, as_term
 from ._bcd_update import Updater
-from ._composite import Composite, _required, default_tolerance
+from ._composite import Composite, default_tolerance, required
 
 Array = np.ndarray[Any, Any]
 
@@ -188,7 +188,7 @@ def bcd(
     >>> result.method
     'bcd(variable, gs-q, newton)'
     """
-    loss = _required("loss", loss, BlockLossLike)
+    loss = required("loss", loss, BlockLossLike)
     if np.dtype(loss.dtype).kind == "c":
         raise TypeError(f"loss must be real, got dtype {loss.dtype}")
     rng = as_rng(rng)

@@ -11,7 +11,7 @@ from .._core._groups import as_groups
 from .._core._validate import choice, integer
 from ..losses import BlockLossLike
 from ._colour_partition import colour_partition
-from ._composite import _required
+from ._composite import required
 from ._connected_partition import connected_partition
 from ._forest_blocks import forest_partition
 
@@ -75,7 +75,7 @@ def block_partition(
     >>> [b.tolist() for b in solvers.block_partition(f, "sort", 2)]
     [[1, 2], [0, 3]]
     """
-    loss = _required("loss", loss, BlockLossLike)
+    loss = required("loss", loss, BlockLossLike)
     bounds = np.asarray(loss.coordinate_bounds(), np.float64)
     if not isinstance(kind, str):
         return _given(kind, bounds)

@@ -13,7 +13,7 @@ from .._core import Result
 from .._core._validate import finite_array
 from ..losses import BlockLossLike
 from ._bcd_terms import Term, as_term
-from ._composite import _required
+from ._composite import required
 
 Array = np.ndarray[Any, Any]
 
@@ -115,7 +115,7 @@ def identify_active_set(
     >>> found.iteration, found.support.tolist(), found.delta
     (2, [0, 2], 0.5)
     """
-    loss = _required("loss", loss, BlockLossLike)
+    loss = required("loss", loss, BlockLossLike)
     term = as_term(penalty, loss.shape)
     if term.has_groups:
         raise TypeError("penalty must not have groups")
