@@ -20,7 +20,7 @@ from ._bcd_state import Workspace
 from ._bcd_sweep import Sweeps
 from ._bcd_terms import Term, as_term
 from ._bcd_update import Updater
-from ._composite import Composite, required, default_tolerance
+from ._composite import Composite, default_tolerance, required
 
 Array = np.ndarray[Any, Any]
 
