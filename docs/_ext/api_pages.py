@@ -16,7 +16,8 @@ FOREIGN_BASES = (
     "ClassifierMixin, RegressorMixin"
 )
 
-REQUEST = re.compile(r"set_\w+_request")  # scikit-learn puts these into every estimator
+# scikit-learn puts these into every estimator.
+REQUEST = re.compile(r"set_\w+_request|get_metadata_routing")
 
 
 def build(package: str, folder: Path) -> None:

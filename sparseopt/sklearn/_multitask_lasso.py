@@ -38,8 +38,8 @@ class MultiTaskLasso(LinearRegressor):
         Coefficients W; the columns of features that are left out are zero.
     sparse_coef_ : csr_array, shape (n_targets, n_features)
         The same, sparse.
-    intercept_ : ndarray, shape (n_targets,)
-        The constants b; zeros without an intercept.
+    intercept_ : ndarray, shape (n_targets,), or 0.0
+        The constants b; the number 0 without an intercept.
     n_iter_ : int
         Iterations done.
     dual_gap_ : float
