@@ -87,6 +87,7 @@ class Multinomial(LinearLoss):
     def part(self, rows: Any, *, intercept: bool | None = None) -> Self:
         """The same loss of some of the samples, with the intercept or without."""
         loss = super().part(rows, intercept=intercept)
+        loss.codes = self.codes[rows]
         loss._rows = np.arange(loss.y.shape[0])
         return loss
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from ._path import Path
 Array = np.ndarray[Any, Any]
 
 
-class Choice(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Choice:
     """A level of a path, and the curve that chose it.
 
     Attributes

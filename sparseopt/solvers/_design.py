@@ -82,7 +82,7 @@ class Design:
         scaled = rows if weights is None else rows * full
         squares: Array = np.einsum("ji,ji->j", rows, scaled)
         if centred:
-            squares -= (scaled.sum(1) ** 2) / float(full.sum())
+            squares -= scaled.sum(1) ** 2 / full.sum()
         return squares
 
     def select(self, working: Array) -> None:

@@ -52,7 +52,7 @@ def lam_max(loss: Any, penalty: Any) -> float:
     level = float(np.max(penalty.alpha_max(gradient), initial=0.0))
     if not np.isfinite(level):
         raise ValueError(
-            f"penalty must make zero optimal at some level, got {name} with coordinates that it "
-            "leaves free"
+            f"penalty must make zero optimal at some level, but no multiple of this {name} does: "
+            "it leaves a coordinate free"
         )
     return level

@@ -13,7 +13,7 @@ from .._core import Result, Status
 from .._core._progress import Bar
 from .._core._validate import finite_array, integer, parameter, positive
 from ..losses import LeastSquares
-from ..penalties import L1, ElasticNet, NonnegativeL1, PenaltyLike
+from ..penalties import L1, ElasticNet, NonnegativeL1
 from ._continuation import continuation, stops
 from ._fit import Fit
 from ._lam_max import lam_max
@@ -52,6 +52,9 @@ class Path(Result):
         ``time``: seconds from the start to the end of each level.
     """
 
+    fun: Any
+    nit: Any
+    certificate: Any
     lams: Any = ()
     intercepts: Any = ()
     loss: Any = ()
@@ -184,7 +187,13 @@ def path(
     status = Status.CONVERGED
     with Bar(progress, lams.size, "path") as bar:
         for lam in lams:
-            fit = method.solve(at(float(lam)), max_iter=max_iter)
+            try:
+                fit = method.solve(at(float(lam)), max_iter=max_iter)
+            except KeyboardInterrupt:
+                if not fits:
+                    raise
+                status = Status.INTERRUPTED
+                break
             if stops(fit.status) and fits:
                 status = fit.status
                 break
@@ -238,7 +247,7 @@ def _collect(
 
 def level_function(penalty: Any) -> Callable[[float], Any]:
     """From the level to the penalty, keeping the class of those that working sets know."""
-    if isinstance(penalty, PenaltyLike):
+    if not isinstance(penalty, type) and hasattr(penalty, "value") and hasattr(penalty, "prox"):
         if type(penalty) in (L1, NonnegativeL1):
             kind = type(penalty)
             return lambda lam: kind(lam * penalty.lam)
@@ -255,7 +264,7 @@ def level_function(penalty: Any) -> Callable[[float], Any]:
             "penalty must be one of sparseopt.penalties or a function from the level to one, got "
             f"{type(penalty).__name__}"
         )
-    return penalty  # type: ignore[no-any-return]
+    return penalty
 
 
 def levels(lams: Any, largest: Callable[[], float], n_lams: int, ratio: float) -> Array:

@@ -1,0 +1,19 @@
+"""Pictures of results, drawn with Matplotlib (extra ``plot``)."""
+
+from typing import TYPE_CHECKING
+
+from .._core._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "_convergence": ["convergence"],
+        "_cross_validation": ["cross_validation"],
+        "_path": ["path"],
+    },
+)
+
+if TYPE_CHECKING:
+    from ._convergence import convergence as convergence
+    from ._cross_validation import cross_validation as cross_validation
+    from ._path import path as path
