@@ -9,7 +9,17 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {"_core": ["ConvergenceWarning", "Result", "Status"], "solvers": ["minimize"]},
-    submodules=["datasets", "linop", "losses", "nn", "penalties", "plots", "prox", "solvers"],
+    submodules=[
+        "datasets",
+        "linop",
+        "losses",
+        "nn",
+        "penalties",
+        "plots",
+        "prox",
+        "sklearn",
+        "solvers",
+    ],
 )
 
 if TYPE_CHECKING:
@@ -20,6 +30,7 @@ if TYPE_CHECKING:
     from . import penalties as penalties
     from . import plots as plots
     from . import prox as prox
+    from . import sklearn as sklearn
     from . import solvers as solvers
     from ._core import ConvergenceWarning as ConvergenceWarning
     from ._core import Result as Result

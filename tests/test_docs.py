@@ -7,16 +7,26 @@ import re
 from pathlib import Path
 
 import pytest
+from helpers import require
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXTRAS = {"sklearn.md": "sklearn.base"}
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.name, marks=[pytest.mark.extras] if page.name in EXTRAS else [])
+        for page in PAGES
+    ],
+)
 def test_code_blocks_run(
     page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if page.name in EXTRAS:
+        require(EXTRAS[page.name])
     text = page.read_text(encoding="utf-8")
     monkeypatch.setitem(os.environ, "MPLBACKEND", "Agg")
     monkeypatch.chdir(tmp_path)

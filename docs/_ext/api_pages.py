@@ -11,7 +11,13 @@ from types import ModuleType
 from typing import Any
 
 # Members that these bases define are documented where they come from.
-FOREIGN_BASES = "object, LinearOperator, BaseException, Exception, Warning, Protocol"
+FOREIGN_BASES = (
+    "object, LinearOperator, BaseException, Exception, Warning, Protocol, BaseEstimator, "
+    "ClassifierMixin, RegressorMixin"
+)
+
+# scikit-learn puts these into every estimator.
+REQUEST = re.compile(r"set_\w+_request|get_metadata_routing")
 
 
 def build(package: str, folder: Path) -> None:
@@ -73,8 +79,8 @@ def _generate(app: Any) -> None:
 
 
 def _skip(app: Any, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out formulas that a class holds: they are compiled kernels, not methods."""
-    return True if hasattr(value, "py_func") else None
+    """Leave out formulas that a class holds, which are kernels, and what scikit-learn adds."""
+    return True if hasattr(value, "py_func") or REQUEST.fullmatch(name) else None
 
 
 def _signature(

@@ -110,7 +110,8 @@ class PointwiseLoss(LinearLoss):
             if np.all(done):
                 break
             curvature = self._curve(z + b).sum(0)
-            trial = b - miss / np.where(curvature > 0, curvature, 1.0)
+            with np.errstate(over="ignore"):  # far out, where bisection takes over
+                trial = b - miss / np.where(curvature > 0, curvature, 1.0)
             newton = (curvature > 0) & (trial > low) & (trial < high) & (abs(miss) <= 0.5 * last)
             moved = np.where(newton, trial, 0.5 * low + 0.5 * high)
             last = abs(miss)

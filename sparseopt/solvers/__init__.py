@@ -9,6 +9,9 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_admm": ["admm"],
         "_anderson": ["anderson"],
+        "_bcd": ["BCDResult", "bcd"],
+        "_bcd_compare": ["compare_bcd"],
+        "_bcd_partitions": ["block_partition"],
         "_choose_level": ["Choice", "discrepancy_principle", "gcv", "sure"],
         "_colour_partition": ["colour_partition"],
         "_connected_partition": ["connected_partition"],
@@ -19,6 +22,13 @@ __getattr__, __dir__, __all__ = attach(
         "_fit": ["Fit"],
         "_forest": ["solve_forest"],
         "_forest_blocks": ["comb_partition", "forest_partition", "greedy_forest", "random_forest"],
+        "_group_lasso": [
+            "group_lasso",
+            "logistic_group_lasso",
+            "multitask_lasso",
+            "sparse_group_lasso",
+        ],
+        "_identify_active_set": ["ActiveSet", "identify_active_set"],
         "_lam_max": ["lam_max"],
         "_lasso": ["elastic_net", "lasso", "logistic_l1"],
         "_lasso_cv": ["lasso_cv"],
@@ -37,6 +47,10 @@ __getattr__, __dir__, __all__ = attach(
 if TYPE_CHECKING:
     from ._admm import admm as admm
     from ._anderson import anderson as anderson
+    from ._bcd import BCDResult as BCDResult
+    from ._bcd import bcd as bcd
+    from ._bcd_compare import compare_bcd as compare_bcd
+    from ._bcd_partitions import block_partition as block_partition
     from ._choose_level import Choice as Choice
     from ._choose_level import discrepancy_principle as discrepancy_principle
     from ._choose_level import gcv as gcv
@@ -55,6 +69,12 @@ if TYPE_CHECKING:
     from ._forest_blocks import forest_partition as forest_partition
     from ._forest_blocks import greedy_forest as greedy_forest
     from ._forest_blocks import random_forest as random_forest
+    from ._group_lasso import group_lasso as group_lasso
+    from ._group_lasso import logistic_group_lasso as logistic_group_lasso
+    from ._group_lasso import multitask_lasso as multitask_lasso
+    from ._group_lasso import sparse_group_lasso as sparse_group_lasso
+    from ._identify_active_set import ActiveSet as ActiveSet
+    from ._identify_active_set import identify_active_set as identify_active_set
     from ._lam_max import lam_max as lam_max
     from ._lasso import elastic_net as elastic_net
     from ._lasso import lasso as lasso

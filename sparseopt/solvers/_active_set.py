@@ -170,6 +170,7 @@ def factor_support(R: Array, H: Array, order: Array, x: Array) -> int:
         return -1
     block = H[np.ix_(support, support)]
     diagonal = block.diagonal().copy()
+    diagonal[diagonal <= 0.0] = 1.0  # a free coordinate without a column
     for ridge in (0.0, 1e-8):
         block.flat[:: k + 1] = diagonal * (1.0 + ridge)
         lower, info = dpotrf(block, lower=1, clean=0)

@@ -44,10 +44,19 @@ class Coordinates:
             if isinstance(penalty, ElasticNet):
                 self.ridge = self._full(penalty.mu, n)
         self.size = n
-        self._shape = np.zeros(n)
+        self._shape = np.ones(n)
 
     def _full(self, value: Any, n: int) -> Array:
         return np.broadcast_to(np.asarray(beside(value, np.empty(n)), float), (n,)).copy()
+
+    def members(self, units: Array) -> Array:
+        """The coordinates that the entries of a working set stand for: themselves."""
+        return units
+
+    def active(self, x: Array) -> Array:
+        """Which coordinates are not zero."""
+        nonzero: Array = x != 0.0
+        return nonzero
 
     def excess(self, x: Array, gradient: Array) -> Array:
         """How far each coordinate is from optimal, in units of the gradient; <= 0 where it is."""

@@ -53,6 +53,7 @@ class Design:
         """
         if self.sparse:
             return max(10 * least, 2 * size)
+        least = max(least, min(self.m // 4, 5 * least))
         return max(least, size // 2 if size <= _FEW else size)
 
     def correlate(self, u: Array) -> Array:
@@ -131,6 +132,27 @@ class Design:
             H = H - np.outer(mean, mean) / mass
         return H
 
+    def rows(self, curvature: Array | None, centred: bool) -> Array:
+        """Dense columns of the working set as rows, less their means with an intercept.
+
+        With weights they are scaled by the roots: inner products are entries of the Gram matrix.
+        """
+        rows = self._rows
+        if centred:
+            weights = np.ones(self.m) if curvature is None else curvature
+            rows = rows - (rows @ weights)[:, None] / weights.sum()
+        return rows if curvature is None else rows * np.sqrt(curvature)
+
+    @property
+    def compressed(self) -> tuple[Array, Array, Array]:
+        """The whole of a sparse design, as ``(data, indices, indptr)``."""
+        return self._whole[0], self._whole[1], self._indptr
+
+    def columns(self, working: Array) -> tuple[Array, Array, Array, Array]:
+        """Sparse columns as ``(data, indices, starts, stops)``."""
+        data, indices, starts, stops = self._whole
+        return data, indices, starts[working], stops[working]
+
     def slopes(self, working: Array, u: Array) -> Array:
         """``X' u``."""
         if self.sparse:
@@ -156,6 +178,8 @@ class Design:
 
     def predict(self, working: Array, x: Array) -> Array:
         """``X x``."""
+        if x.ndim > 1:
+            return np.stack([self.predict(working, column) for column in x.T], axis=1)
         if self.sparse:
             z = np.zeros(self.m)
             add_columns(self._whole, working, x, z)

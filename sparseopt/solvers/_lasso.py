@@ -238,7 +238,7 @@ def logistic_l1(
     >>> import numpy as np
     >>> from sparseopt import solvers
     >>> A = np.random.default_rng(0).standard_normal((60, 100))
-    >>> result = solvers.logistic_l1(A, A[:, 3] - A[:, 7] > 0, 5.0)
+    >>> result = solvers.logistic_l1(A, A[:, 3] - A[:, 7] > 0, 8.0)
     >>> np.flatnonzero(result.x)
     array([3, 7])
     """

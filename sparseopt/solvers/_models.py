@@ -24,6 +24,22 @@ _FAST = 24.0  # how much more arithmetic LAPACK does in the same time, times 3
 
 
 @jit
+def scaled_gap(square, inner, penalty, largest):  # type: ignore[no-untyped-def]
+    """Duality gap of a quadratic and a norm, with the best feasible multiple of the residual.
+
+    ``square`` is that of the residual, ``inner`` the product of the solution with the gradient,
+    ``penalty`` the norm of the solution and ``largest`` the dual norm of the gradient.
+    """
+    along = square - inner
+    t = 0.0
+    if square > 0.0:
+        t = max(along / square, 0.0)
+        if largest > 0.0:
+            t = min(t, 1.0 / largest)
+    return 0.5 * square + penalty - t * along + 0.5 * t * t * square
+
+
+@jit
 def penalised_gap(g, x, levels, positive, square):  # type: ignore[no-untyped-def]
     """Duality gap of a lasso, from its gradient ``g`` and the square of its residual."""
     inner = 0.0
@@ -36,13 +52,7 @@ def penalised_gap(g, x, levels, positive, square):  # type: ignore[no-untyped-de
         norm += levels[j] * abs(x[j])
         push = -g[j] if positive else abs(g[j])
         largest = max(largest, push / levels[j])
-    along = square - inner
-    t = 0.0
-    if square > 0.0:
-        t = max(along / square, 0.0)
-        if largest > 0.0:
-            t = min(t, 1.0 / largest)
-    return 0.5 * square + norm - t * along + 0.5 * t * t * square
+    return scaled_gap(square, inner, norm, largest)
 
 
 @jit
@@ -147,7 +157,7 @@ class Model:
         limit = self.sweeps + max_sweeps
         while self.x.size and self.sweeps < limit:
             move = self.sweep(self.per_check)
-            if self.finished(move, target):
+            if self.finished(move, target) or move == 0.0:  # or as exact as numbers allow
                 return
             if self.levels is None:
                 continue
@@ -203,7 +213,6 @@ class GramModel(Model):
         square: float,
         coordinates: Coordinates,
         working: Array,
-        rank: int,
     ) -> None:
         self.H, self.g, self.x = H, g, x
         self.levels = None if coordinates.levels is None else coordinates.levels[working]
@@ -215,7 +224,6 @@ class GramModel(Model):
             self.H.flat[:: H.shape[0] + 1] += ridge
             self.g = g + ridge * x
             square += float(ridge @ (x * x))
-            rank = x.size
         # the square of the residual is a quadratic function with the gradient 2 g
         self.fixed = square - float(x @ self.g)
         self.linear = self.H @ x - self.g
@@ -224,9 +232,8 @@ class GramModel(Model):
         self.inverse = 1.0 / np.where(diagonal > 0.0, diagonal, 1.0)
         formula, self.parameters = coordinates.operator(working, self.inverse, True)
         self._sweep = gram_sweeps(formula, len(self.parameters))
-        size = min(rank, x.size)
-        self.R = np.empty((size, size))
-        self.order = np.empty(size, np.int64)
+        self.R = np.empty(self.H.shape)
+        self.order = np.empty(x.size, np.int64)
         self.k = -1
 
     def sweep(self, count: int) -> float:
@@ -252,6 +259,8 @@ class GramModel(Model):
         if self.k < 0 or abs(size - self.k) > 16:
             self.k = factor_support(self.R, self.H, self.order, self.x)
         self.k = follow_support(self.R, self.H, self.order, max(self.k, 0), self.x)
+        if self.k < size:  # dependent columns: the factor with a ridge tells which can leave
+            self.k = max(factor_support(self.R, self.H, self.order, self.x), 0)
         drops = size if size <= _SMALL else 8
         self.k, solves = newton_on_support(
             self.H, self.g, self.x, self.levels, self.R, self.order, self.k, drops

@@ -50,21 +50,25 @@ def working_set(
 
     .. math:: \min_x\ f(A x) + \sum_j g_j(x_j)
 
-    Each iteration looks at all coordinates once, adds those that are furthest from optimal to the
-    working set, and solves the problem there: cyclic sweeps of coordinate descent on a quadratic
-    model (the problem itself for least squares), and for l1 norms an exact step, one triangular
-    solve with a factor that follows the support. So the lasso ends at the exact solution after
-    finitely many steps, not by slow convergence.
+    Here j counts coordinates, or groups of coordinates, or rows of a matrix x. Each iteration
+    looks at all of them once, adds those that are furthest from optimal to the working set, and
+    solves the problem there: cyclic sweeps of coordinate descent on a quadratic model (the problem
+    itself for least squares), and for l1 norms an exact step, one triangular solve with a factor
+    that follows the support. So the lasso ends at the exact solution after finitely many steps,
+    not by slow convergence. Groups are minimised one by one, with sweeps extrapolated.
 
     Parameters
     ----------
     loss : object
         A member of `sparseopt.losses` with a matrix ``A``, dense or sparse (it is never made
-        dense), and one column of data; with its own ``intercept`` and ``sample_weights``.
+        dense), and one column of data (more with `penalties.L21`); with its own ``intercept``
+        and ``sample_weights``.
     penalty : object
         Separable: `penalties.L1` (also with a level per coordinate), `penalties.ElasticNet`,
         `penalties.NonnegativeL1`, and, without exact steps, `penalties.MCP`, `penalties.SCAD`
-        and others with a finite slope at zero.
+        and others with a finite slope at zero. Of groups: `penalties.GroupL2`,
+        `penalties.SparseGroup`, `penalties.GroupMCP`, `penalties.GroupSCAD`; of rows:
+        `penalties.L21`, for least squares.
     x0 : array_like or Result, optional
         Start; zero if not given.
     tol : float, optional
@@ -90,7 +94,7 @@ def working_set(
     TypeError
         If the loss has no matrix, or the penalty is not separable.
     ValueError
-        If data has several columns.
+        If data has several columns and the penalty does not couple them.
 
     Warns
     -----
@@ -99,7 +103,7 @@ def working_set(
 
     See Also
     --------
-    lasso, elastic_net, logistic_l1 : The most used cases.
+    lasso, elastic_net, logistic_l1, group_lasso, multitask_lasso : The most used cases.
 
     References
     ----------
@@ -120,7 +124,9 @@ def working_set(
     >>> np.flatnonzero(result.x)
     array([3, 7])
     """
-    method = WorkingSet(loss, penalty, default_tolerance(tol, loss.dtype))
+    from ._group_working_set import solver_of
+
+    method = solver_of(loss, penalty, default_tolerance(tol, loss.dtype))
     return method.run(x0, max_iter=max_iter, callback=callback, progress=progress)
 
 
@@ -148,8 +154,6 @@ class WorkingSet:
             raise TypeError(
                 f"loss must be one of sparseopt.losses with a matrix A, got {type(loss).__name__}"
             )
-        if len(loss.shape) != 1:
-            raise ValueError(f"y must be one column for this method, got shape {loss.y.shape}")
         self.loss: Any = loss
         self.design = Design(loss.A) if design is None else design
         self.screening: Screening | None = None
@@ -161,7 +165,11 @@ class WorkingSet:
     def aim(self, penalty: Any) -> None:
         """Take on a penalty."""
         self.problem = Composite(self.loss, penalty)
-        self.coordinates = Coordinates(self.problem.penalty, self.loss.shape[0])
+        if len(self.loss.shape) > 1 and not self.problem.joint:
+            raise ValueError(
+                f"y must be one column for this penalty, got shape {self.loss.y.shape}"
+            )
+        self.coordinates = self._coordinates(self.problem.penalty, self.loss.shape[0])
         self.has_gap = self.problem.has_dual and self.coordinates.levels is not None
         self.certificate = "relative duality gap" if self.has_gap else "subgradient residual"
         if self.has_gap:
@@ -194,39 +202,47 @@ class WorkingSet:
         """The state at the start point."""
         x = np.zeros_like(x) if self.problem.zero_is_optimal else x
         x = x.astype(np.float64)
-        z = np.zeros(self.design.m)
+        z = np.zeros((self.design.m, *x.shape[1:]))
         if x.any():
             z += self.loss.predict(x.astype(self.loss.dtype))
         return self._measure(None, x, z, np.empty(0, np.intp))
 
     def step(self, state: Point) -> Point:
         """Choose a working set, solve it, look at all coordinates again."""
-        working = self._choose(state)
+        units = self._choose(state)
+        working = self.coordinates.members(units)
         self.design.select(working)
         accuracy = self.design.accuracy * state.gap
-        if working.size == state.working.size:  # nobody new: only accuracy is missing
+        if units.size == state.working.size:  # nobody new: only accuracy is missing
             accuracy = 0.0
         target = max(accuracy, 0.3 * self.tol * self.unit)
         solve = self._quadratic if self.loss.is_quadratic else self._newton
         x_w, z = solve(state, working, target)
         x = state.x.copy()
         x[working] = x_w
-        return self._measure(state, x, z, working)
+        return self._measure(state, x, z, units)
+
+    def _coordinates(self, penalty: Any, n: int) -> Any:
+        return Coordinates(penalty, n)
+
+    def _room(self, size: int) -> int:
+        return self.design.room(size, self.first_size)
 
     def _choose(self, state: Point) -> Array:
         """What the last set still needs, the rest of the support, and who asks loudest."""
         excess = self.coordinates.excess(state.x, state.gradient)
-        support = np.flatnonzero(state.x)
+        active = self.coordinates.active(state.x)
+        support = np.flatnonzero(active)
         keep = state.working
-        if keep.size > max(3 * support.size, self.first_size):
+        if keep.size > max(2 * support.size, self.first_size):
             near = self.coordinates.nearly_active(keep)
-            keep = keep[(excess[keep] > near) | (state.x[keep] != 0.0)]
+            keep = keep[(excess[keep] > near) | active[keep]]
         outside = np.ones(excess.size, bool)
         outside[keep] = False
         fresh = support[outside[support]]
         outside[fresh] = False
         new = np.flatnonzero(outside & (excess > 0.0))
-        room = self.design.room(support.size, self.first_size)
+        room = self._room(support.size)
         if new.size > room:
             new = new[np.argpartition(-excess[new], room - 1)[:room]]
         return np.concatenate([keep, fresh, new])
@@ -246,8 +262,9 @@ class WorkingSet:
         value = state.fun
         u = np.asarray(self.loss.gradient_at(z), np.float64)
         gradient = state.gradient[working]
+        part = _FLAT
         for _ in range(50):
-            curvature = _raised(np.asarray(self.loss.curvature_at(z), np.float64), _FLAT)
+            curvature = self._curvature(z, part)
             model = self._model(working, x, u, curvature, gradient)
             self._minimise(model, max(gap * min(0.1, math.sqrt(gap / self.unit)), 0.1 * target))
             d = model.x - x
@@ -262,7 +279,14 @@ class WorkingSet:
                     break
                 t *= 0.5
             else:
-                break
+                if part >= 1.0:
+                    break
+                part = min(100.0 * part, 1.0)
+                continue
+            # where a loss is flat beside a curve, a model is as good as what its curvature is
+            # raised to; raised to the largest it is a bound, and whole steps are right
+            part = max(part / 10.0, _FLAT) if t == 1.0 else part
+            part = min(10.0 * part, 1.0) if t < 0.25 else part
             x, z, value = x_new, z_new, value_new
             u = np.asarray(self.loss.gradient_at(z), np.float64)
             gradient = self.design.slopes(working, u)
@@ -270,6 +294,15 @@ class WorkingSet:
             if gap <= target:
                 break
         return x, z
+
+    def _curvature(self, z: Array, part: float) -> Array:
+        """Curvatures raised to a part of the largest, or to their bound if all vanish."""
+        curvature = np.asarray(self.loss.curvature_at(z), np.float64)
+        if not curvature.any():
+            weights = self.loss.sample_weights
+            largest = 1.0 if weights is None else float(weights.max())
+            curvature = np.full_like(curvature, (self.loss.curvature_bound or 1.0) * largest)
+        return _raised(curvature, part)
 
     def _model(
         self, working: Array, x: Array, u: Array, curvature: Array | None, gradient: Array
@@ -282,8 +315,7 @@ class WorkingSet:
             return ColumnModel(*columns, root, u, x.copy(), self.coordinates, working)
         H = design.gram(curvature, centred)
         square = float(u @ u if curvature is None else np.sum(u * u / curvature))
-        rank = design.m
-        return GramModel(H, gradient.copy(), x.copy(), square, self.coordinates, working, rank)
+        return GramModel(H, gradient.copy(), x.copy(), square, self.coordinates, working)
 
     def _minimise(self, model: Model, target: float) -> None:
         model.minimise(target)
@@ -304,9 +336,27 @@ class WorkingSet:
         """The duality gap, or the residual, of the problem without the other coordinates."""
         gradient = self._whole(working, gradient)
         if self.has_gap:
-            return max(value - float(self.problem.dual(u, gradient)[1]), 0.0)
+            return max(value - self._dual(self._whole(working, x), u, gradient)[1], 0.0)
         away = self.coordinates.distance(self._whole(working, x), gradient)
         return float(np.linalg.norm(away[working]))
+
+    def _dual(self, x: Array, u: Array, gradient: Array) -> tuple[float, float]:
+        """A feasible multiple of ``u`` and its dual objective.
+
+        With a ridge every multiple is feasible; one that suits the lasso with the ridge as further
+        rows is much better than ``u`` itself where levels are large beside the ridge.
+        """
+        scale, value = (float(v) for v in self.problem.dual(u, gradient))
+        levels, ridge = self.coordinates.levels, self.coordinates.ridge
+        if levels is not None and ridge is not None:
+            push = np.abs(gradient + ridge * x)[levels > 0.0] / levels[levels > 0.0]
+            t = 1.0 / max(float(push.max(initial=0.0)), 1.0)
+            penalty: Any = self.problem.penalty
+            conjugate = float(penalty.conjugate(-t * gradient))
+            scaled = -float(self.loss.conjugate(t * u)) - conjugate
+            if scaled > value:
+                return t, scaled
+        return scale, value
 
     def _measure(self, last: Point | None, x: Array, z: Array, working: Array) -> Point:
         """Objective, gradient and certificate."""
@@ -349,15 +399,15 @@ class WorkingSet:
             gap=math.inf,
             working=working,
             extra={
-                "support": float(np.count_nonzero(x)),
+                "support": float(np.count_nonzero(self.coordinates.active(x))),
                 "working_set": float(working.size),
                 "sweeps": float(self.sweeps),
                 "solves": float(self.solves),
             },
         )
         if self.has_gap:
-            scale, value = problem.dual(u, gradient)
-            point.dual, point.dual_value = u * -scale, float(value)
+            scale, value = self._dual(x, u, gradient)
+            point.dual, point.dual_value = u * -scale, value
             if last is not None and last.dual_value > value:
                 point.dual, point.dual_value = last.dual, last.dual_value
             point.gap = max(point.fun - point.dual_value, 0.0)

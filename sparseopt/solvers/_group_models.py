@@ -1,0 +1,229 @@
+"""Quadratic models on a working set of groups, minimised to a given accuracy.
+
+Each is ``min_x 1/2 tr(x' H x) - tr(q' x) + penalty(x)`` as in `_models`; ``x`` has a column for
+each task.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._group_coordinates import GroupCoordinates
+from ._group_sweeps import group_sweeps
+from ._models import column_slopes, scaled_gap
+
+Array = np.ndarray[Any, Any]
+
+_WINDOW = 5  # sweeps between extrapolations
+
+
+class Blocks:
+    """Eigenvectors and eigenvalues of the groups' own Gram matrices, once computed kept."""
+
+    def __init__(self, coordinates: GroupCoordinates) -> None:
+        sizes = coordinates.sizes
+        self.sizes = sizes
+        self.known = np.zeros(sizes.size, bool)
+        self._starts = np.concatenate([[0], np.cumsum(sizes)])
+        self._places = np.concatenate([[0], np.cumsum(sizes * sizes)])
+        self._V = np.empty(self._places[-1])  # memory that is not touched costs nothing
+        self._D = np.empty(self._starts[-1])
+
+    def store(self, units: Array, grams: Array) -> None:
+        """Take the Gram matrices of groups of the same size, shape (number, d, d)."""
+        D, V = np.linalg.eigh(grams)
+        d = D.shape[1]
+        D[1e-13 * D[:, -1:] >= D] = 0.0  # rounding: the loss does not change along these
+        self._D[self._starts[units][:, None] + np.arange(d)] = D
+        self._V[self._places[units][:, None] + np.arange(d * d)] = V.reshape(-1, d * d)
+        self.known[units] = True
+
+    def of(self, units: Array, l1: Array) -> tuple[Array, ...]:
+        """The argument ``blocks`` of the compiled loops."""
+        sizes = self.sizes[units]
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        at = np.arange(starts[-1]) + np.repeat(self._starts[units] - starts[:-1], sizes)
+        return starts, self._V, self._places[units], self._D[at], l1
+
+
+class GroupModel:
+    """Block descent on a model, extrapolated (Anderson acceleration) over the support."""
+
+    kind = ""
+
+    def __init__(
+        self,
+        storage: Any,
+        u: Array,
+        x: Array,
+        units: Array,
+        coordinates: GroupCoordinates,
+        blocks: tuple[Array, ...],
+        measures_gap: bool,
+    ) -> None:
+        self.storage, self.u, self.shape = storage, u, x.shape
+        self._x = x.reshape(x.shape[0], -1).copy()
+        self.penalty = coordinates.restricted(units)
+        self.measures_gap = measures_gap
+        starts, _, _, D, _ = blocks
+        self.blocks = blocks
+        self.starts = starts
+        largest = np.maximum.reduceat(D, starts[:-1]) if D.size else D
+        inverse = 1.0 / np.where(largest > 0.0, largest, 1.0)
+        step, self.parameters = coordinates.block_step(units, inverse)
+        self._loop = group_sweeps(step, self.kind)
+        self.everything = np.arange(units.size)
+        self.sweeps = self.solves = 0
+
+    @property
+    def x(self) -> Array:
+        """The solution, in the shape in which it came."""
+        return self._x.reshape(self.shape)
+
+    def minimise(self, target: float, max_sweeps: int = 20_000) -> None:
+        """Sweep until the duality gap (or, without one, the residual) is below ``target``."""
+        while self._x.size and self.sweeps < max_sweeps:
+            self._sweep(self.everything)
+            self._extrapolated(np.flatnonzero(self._active()))
+            if self.error() <= target:
+                return
+
+    def error(self) -> float:
+        """The duality gap, or else the norm of the distance from stationarity."""
+        g = self.gradient()
+        if not self.measures_gap:
+            return float(
+                np.linalg.norm(self.penalty.subdiff_distance(self.x, g.reshape(self.shape)))
+            )
+        norm, largest = (
+            float(self.penalty.value(self.x)),
+            self.penalty.dual_norm(-g.reshape(self.shape)),
+        )
+        gap: float = scaled_gap(self.square(), float(np.vdot(self._x, g)), norm, float(largest))
+        return gap
+
+    def gradient(self) -> Array:
+        """Gradient of the quadratic, of the shape of ``x``."""
+        raise NotImplementedError
+
+    def square(self) -> float:
+        """The square of the residual."""
+        raise NotImplementedError
+
+    def _active(self) -> Array:
+        return np.logical_or.reduceat((self._x != 0.0).any(1), self.starts[:-1])
+
+    def _sweep(self, active: Array) -> None:
+        self._loop(self.storage, self.u, self._x, self.blocks, self.parameters, active, 1)
+        self.sweeps += 1
+
+    def _extrapolated(self, active: Array) -> None:
+        """Sweep over the support, then go where the moves point, if that is lower."""
+        xs, us = [self._x.copy()], [self._point()]
+        for _ in range(_WINDOW):
+            self._sweep(active)
+            xs.append(self._x.copy())
+            us.append(self._point())
+        moves = np.diff(np.array(xs).reshape(_WINDOW + 1, -1), axis=0)
+        normal = moves @ moves.T
+        normal.flat[:: _WINDOW + 1] += 1e-12 * np.trace(normal)
+        try:
+            c = np.linalg.solve(normal, np.ones(_WINDOW))
+        except np.linalg.LinAlgError:
+            return
+        if not np.isfinite(c).all() or c.sum() == 0.0:
+            return
+        c /= c.sum()
+        x, u = np.tensordot(c, xs[1:], 1), np.tensordot(c, us[1:], 1)
+        if self._objective(x, u) < self._objective(self._x, us[-1]):
+            self._x[:] = x
+            self._move_to(u)
+
+    def _objective(self, x: Array, u: Array) -> float:
+        return 0.5 * self._square(x, u) + float(self.penalty.value(x.reshape(self.shape)))
+
+    def _point(self) -> Array:
+        return self.u.copy()
+
+    def _move_to(self, u: Array) -> None:
+        self.u[:] = u
+
+    def _square(self, x: Array, u: Array) -> float:
+        return float(np.vdot(u, u))
+
+
+class GroupRows(GroupModel):
+    """A model with dense columns; ``storage`` holds them as rows, ``u`` the residual (k, m)."""
+
+    kind = "rows"
+
+    def gradient(self) -> Array:
+        """Gradient of the quadratic, of the shape of ``x``."""
+        product: Array = self.storage @ self.u.T
+        return product
+
+    def square(self) -> float:
+        """The square of the residual."""
+        return self._square(self._x, self.u)
+
+
+class GroupGram(GroupModel):
+    """A model with a dense H; ``u`` is the gradient (k, p)."""
+
+    kind = "gram"
+
+    def start(self, square: float) -> GroupGram:
+        """Take the square of the residual at the start: later ones follow from gradients."""
+        self._linear = (self.storage @ self._x).T - self.u
+        self._fixed = square - float(np.vdot(self._x.T, self.u - self._linear))
+        return self
+
+    def gradient(self) -> Array:
+        """Gradient of the quadratic, of the shape of ``x``."""
+        return self.u.T
+
+    def square(self) -> float:
+        """The square of the residual."""
+        return max(self._square(self._x, self.u), 0.0)
+
+    def _square(self, x: Array, u: Array) -> float:
+        return self._fixed + float(np.vdot(x.T, u - self._linear))
+
+
+class GroupColumns(GroupModel):
+    """A model with sparse columns; ``u`` is the gradient in the predictions (k, m)."""
+
+    kind = "columns"
+
+    def _balanced(self, u: Array, total: Array) -> Array:
+        """The gradient in the predictions, with the intercept at its best."""
+        curvature = self.storage[4]
+        balanced: Array = u - np.outer(total / curvature.sum(), curvature)
+        return balanced
+
+    def _point(self) -> Array:
+        return self._balanced(self.u, self.storage[6]) if self.centred else self.u.copy()
+
+    def _move_to(self, u: Array) -> None:
+        self.u[:] = u
+        self.storage[6][:] = 0.0
+
+    @property
+    def centred(self) -> bool:
+        """Whether an intercept is minimised out."""
+        return bool(self.storage[5].any())
+
+    def gradient(self) -> Array:
+        """Gradient of the quadratic, of the shape of ``x``."""
+        point, mean = self._point(), self.storage[5]
+        slopes = [column_slopes(self.storage[:4], u, 0.0, np.zeros_like(mean)) for u in point]
+        return np.stack(slopes, axis=1)
+
+    def square(self) -> float:
+        """The square of the residual."""
+        return self._square(self._x, self._point())
+
+    def _square(self, x: Array, u: Array) -> float:
+        return float(np.sum(u * u / self.storage[4]))
