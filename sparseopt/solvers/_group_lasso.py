@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import State
+from .._core import Groups, State, as_groups
 from ..losses import LeastSquares, Logistic
 from ..penalties import L21, GroupL2, SparseGroup
 from ._fit import Fit
@@ -122,7 +122,7 @@ def group_lasso(
     True
     """
     loss = LeastSquares(A, y, sample_weights=sample_weights, intercept=intercept)
-    penalty = GroupL2(_levels(lam, None), groups, _weights(weights))
+    penalty = GroupL2(_levels(lam, None), *_weighted(groups, weights, loss))
     return working_set(
         loss, penalty, x0=x0, tol=tol, max_iter=max_iter, callback=callback, progress=progress
     )
@@ -197,7 +197,7 @@ def sparse_group_lasso(
     array([3, 4])
     """
     loss = LeastSquares(A, y, sample_weights=sample_weights, intercept=intercept)
-    penalty = SparseGroup(_levels(lam, None), lam_group, groups, _weights(weights))
+    penalty = SparseGroup(_levels(lam, None), lam_group, *_weighted(groups, weights, loss))
     return working_set(
         loss, penalty, x0=x0, tol=tol, max_iter=max_iter, callback=callback, progress=progress
     )
@@ -341,12 +341,17 @@ def logistic_group_lasso(
     array([3, 4, 5])
     """
     loss = Logistic(A, y, sample_weights=sample_weights, intercept=intercept)
-    penalty = GroupL2(_levels(lam, None), groups, _weights(weights))
+    penalty = GroupL2(_levels(lam, None), *_weighted(groups, weights, loss))
     return working_set(
         loss, penalty, x0=x0, tol=tol, max_iter=max_iter, callback=callback, progress=progress
     )
 
 
-def _weights(weights: Any) -> Any:
-    """The square roots of the sizes, unless the caller says otherwise."""
-    return "sqrt" if weights is None else np.asarray(weights)
+def _weighted(groups: Any, weights: Any, loss: Any) -> tuple[Groups, Any]:
+    """The groups, and weights: the roots of the sizes unless the caller says otherwise.
+
+    Groups without members, as labels that start from 1 leave, count as one: a weight of zero
+    would look like a group that is free.
+    """
+    groups = as_groups(groups, loss.shape[0])
+    return groups, np.sqrt(np.maximum(groups.sizes, 1)) if weights is None else weights

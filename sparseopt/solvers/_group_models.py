@@ -17,6 +17,7 @@ from ._models import column_slopes, scaled_gap
 Array = np.ndarray[Any, Any]
 
 _WINDOW = 5  # sweeps between extrapolations
+_PATIENCE = 50  # extrapolations without a smaller error: rounding allows no more
 
 
 class Blocks:
@@ -84,11 +85,15 @@ class GroupModel:
 
     def minimise(self, target: float, max_sweeps: int = 20_000) -> None:
         """Sweep until the duality gap (or, without one, the residual) is below ``target``."""
-        while self._x.size and self.sweeps < max_sweeps:
+        least, stalled = np.inf, 0
+        while self._x.size and self.sweeps < max_sweeps and stalled < _PATIENCE:
             self._sweep(self.everything)
             self._extrapolated(np.flatnonzero(self._active()))
-            if self.error() <= target:
+            error = self.error()
+            if error <= target:
                 return
+            stalled = 0 if error < least else stalled + 1
+            least = min(least, error)
 
     def error(self) -> float:
         """The duality gap, or else the norm of the distance from stationarity."""

@@ -14,8 +14,8 @@ from ._working_set import WorkingSet
 
 Array = np.ndarray[Any, Any]
 
-_SWEEPS = 30.0  # sweeps that a model is likely to take
-_BLAS = 16.0  # how much more arithmetic a matrix product does in the same time than a sweep
+_SWEEPS = 12.0  # sweeps that a model is likely to take, until more were seen
+_BLAS = 4.0  # how much more arithmetic a matrix product does in the same time than a sweep
 
 
 class GroupWorkingSet(WorkingSet):
@@ -53,8 +53,8 @@ class GroupWorkingSet(WorkingSet):
     ) -> GroupModel:
         design, p, k = self.design, working.size, x[0].size
         square = float(np.sum(u * u if curvature is None else (u.T * u.T) / curvature))
-        cost = p * (2 * _SWEEPS * k + design.m / _BLAS)
-        if cost < 2.0 * design.m * k * 2 * _SWEEPS:
+        sweeps = k * max(_SWEEPS, float(self.sweeps))
+        if p * (sweeps + design.m / _BLAS) < 2.3 * design.m * sweeps:  # half of the groups move
             H = np.ascontiguousarray(design.gram(curvature, self.loss.intercept))
             self._decompose(units, lambda at: H[at[:, :, None], at[:, None, :]])
             g = np.ascontiguousarray(gradient.reshape(p, -1).T)
