@@ -53,6 +53,10 @@ class Coordinates:
         """The coordinates that the entries of a working set stand for: themselves."""
         return units
 
+    def units(self, members: Array) -> Array:
+        """The entries of a working set that coordinates belong to: themselves."""
+        return members
+
     def active(self, x: Array) -> Array:
         """Which coordinates are not zero."""
         nonzero: Array = x != 0.0

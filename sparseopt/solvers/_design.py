@@ -143,16 +143,6 @@ class Design:
             rows = rows - (rows @ weights)[:, None] / weights.sum()
         return rows if curvature is None else rows * np.sqrt(curvature)
 
-    @property
-    def compressed(self) -> tuple[Array, Array, Array]:
-        """The whole of a sparse design, as ``(data, indices, indptr)``."""
-        return self._whole[0], self._whole[1], self._indptr
-
-    def columns(self, working: Array) -> tuple[Array, Array, Array, Array]:
-        """Sparse columns as ``(data, indices, starts, stops)``."""
-        data, indices, starts, stops = self._whole
-        return data, indices, starts[working], stops[working]
-
     def slopes(self, working: Array, u: Array) -> Array:
         """``X' u``."""
         if self.sparse:

@@ -85,6 +85,14 @@ class GroupCoordinates:
             gradient = elementwise(soft_threshold, gradient, (self.l1,))
         return group_norms(gradient, self.groups)[:, 0] - self.levels
 
+    def distance(self, x: Array, gradient: Array) -> Array:
+        """Distance of minus the gradient from the subdifferential, for each group."""
+        return np.asarray(self.penalty.subdiff_distance(x, gradient), float)
+
+    def value(self, working: Array, x: Array) -> float:
+        """The penalty of an ``x`` that is zero elsewhere."""
+        return float(self.restricted(self.units(working)).value(x))
+
     def nearly_active(self, units: Array) -> Array | float:
         """The excess above which a group at zero is worth keeping in a working set."""
         return 0.0 if self.levels is None else -0.1 * self.levels[units]

@@ -24,13 +24,17 @@ class Blocks:
     """Eigenvectors and eigenvalues of the groups' own Gram matrices, once computed kept."""
 
     def __init__(self, coordinates: GroupCoordinates) -> None:
-        sizes = coordinates.sizes
-        self.sizes = sizes
+        self._labels = coordinates.groups.labels
+        self.sizes = sizes = coordinates.sizes
         self.known = np.zeros(sizes.size, bool)
         self._starts = np.concatenate([[0], np.cumsum(sizes)])
         self._places = np.concatenate([[0], np.cumsum(sizes * sizes)])
         self._V = np.empty(self._places[-1])  # memory that is not touched costs nothing
         self._D = np.empty(self._starts[-1])
+
+    def fit(self, coordinates: GroupCoordinates) -> bool:
+        """Whether they are of these groups."""
+        return np.array_equal(self._labels, coordinates.groups.labels)
 
     def store(self, units: Array, grams: Array) -> None:
         """Take the Gram matrices of groups of the same size, shape (number, d, d)."""
@@ -198,37 +202,28 @@ class GroupGram(GroupModel):
 
 
 class GroupColumns(GroupModel):
-    """A model with sparse columns; ``u`` is the gradient in the predictions (k, m)."""
+    """A model with sparse columns; ``u`` is the residual (k, m), rows scaled by ``root``."""
 
     kind = "columns"
 
-    def _balanced(self, u: Array, total: Array) -> Array:
-        """The gradient in the predictions, with the intercept at its best."""
-        curvature = self.storage[4]
-        balanced: Array = u - np.outer(total / curvature.sum(), curvature)
-        return balanced
-
-    def _point(self) -> Array:
-        return self._balanced(self.u, self.storage[6]) if self.centred else self.u.copy()
-
-    def _move_to(self, u: Array) -> None:
-        self.u[:] = u
-        self.storage[6][:] = 0.0
-
-    @property
-    def centred(self) -> bool:
-        """Whether an intercept is minimised out."""
-        return bool(self.storage[5].any())
-
     def gradient(self) -> Array:
         """Gradient of the quadratic, of the shape of ``x``."""
-        point, mean = self._point(), self.storage[5]
-        slopes = [column_slopes(self.storage[:4], u, 0.0, np.zeros_like(mean)) for u in point]
+        chosen = np.arange(self._x.shape[0])
+        slopes = [column_slopes(self.storage[:4], chosen, u) for u in self._point()]
         return np.stack(slopes, axis=1)
 
     def square(self) -> float:
         """The square of the residual."""
         return self._square(self._x, self._point())
 
-    def _square(self, x: Array, u: Array) -> float:
-        return float(np.sum(u * u / self.storage[4]))
+    def _point(self) -> Array:
+        """The residual with the intercept at its best."""
+        root, mean, total = self.storage[4:]
+        if not mean.any():
+            return self.u.copy()
+        balanced: Array = self.u - np.outer(total / (root @ root), root)
+        return balanced
+
+    def _move_to(self, u: Array) -> None:
+        self.u[:] = u
+        self.storage[6][:] = 0.0

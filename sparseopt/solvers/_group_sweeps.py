@@ -122,8 +122,8 @@ _ROWS = {
 
 _COLUMNS = {
     "unpack": """
- data, indices, first, last, curvature, mean, total = storage
- mass = curvature.sum()
+ data, indices, first, last, root, mean, total = storage
+ mass = np.sum(root * root)
 """,
     "slopes": """
    for i in range(d):
@@ -139,7 +139,7 @@ _COLUMNS = {
       s = move[i, t]
       if s != 0.0:
        for l in range(first[a + i], last[a + i]):
-        u[t, indices[l]] += s * data[l] * curvature[indices[l]]
+        u[t, indices[l]] += s * data[l]
        total[t] += s * mean[a + i] * mass
 """,
 }
@@ -247,7 +247,8 @@ def group_sweeps(block: Any, kind: str) -> Any:
 
     ``x`` has shape (p, k). By kind, ``storage`` is the Gram matrix and ``u`` the gradient (k, p);
     or the columns as rows (p, m) and ``u`` the residual (k, m); or sparse columns ``(data,
-    indices, first, last, curvature, mean, total)``, where ``total`` (k,) is the sum of ``u``.
+    indices, first, last, root, mean, total)``, with rows scaled by the roots of the curvatures;
+    ``total`` (k,) is ``u @ root``, kept up to date where there are means.
     ``blocks`` is ``(starts, V, places, D, l1)``: the first coordinate of each block, eigenvectors
     (flat, from ``places[b]`` on), eigenvalues, and levels of an l1 norm.
     """

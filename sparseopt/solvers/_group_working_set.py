@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..losses._design import csc_gram
-from ._design import Design
 from ._group_coordinates import GROUPED, GroupCoordinates
 from ._group_models import Blocks, GroupColumns, GroupGram, GroupModel, GroupRows
+from ._models import column_gram
 from ._working_set import WorkingSet
 
 Array = np.ndarray[Any, Any]
@@ -22,13 +21,16 @@ class GroupWorkingSet(WorkingSet):
     """The method for a penalty of groups; a unit of the working set is a group."""
 
     first_size = 40
-    accuracy = 0.03
 
-    def __init__(self, loss: Any, penalty: Any, tol: float, design: Design | None = None) -> None:
-        super().__init__(loss, penalty, tol, design)
-        self.blocks = Blocks(self.coordinates)
-        if len(loss.shape) > 1 and not loss.is_quadratic:
-            raise TypeError(f"loss must be least squares for several tasks, got {loss!r}")
+    def aim(self, penalty: Any) -> None:
+        """Take on a penalty."""
+        super().aim(penalty)
+        if len(self.loss.shape) > 1 and not self.loss.is_quadratic:
+            raise TypeError(f"loss must be least squares for several tasks, got {self.loss!r}")
+        self.accuracy = 0.03
+        known: Blocks | None = getattr(self, "blocks", None)
+        reuse = known is not None and known.fit(self.coordinates)
+        self.blocks: Any = known if reuse else Blocks(self.coordinates)
 
     def _coordinates(self, penalty: Any, n: int) -> Any:
         return GroupCoordinates(penalty, n)
@@ -72,24 +74,19 @@ class GroupWorkingSet(WorkingSet):
         return GroupRows(rows, u, x, *self._parts(units, working))
 
     def _columns(
-        self, units: Array, working: Array, x: Array, u: Array, curvature: Any, gradient: Array
+        self, units: Array, working: Array, x: Array, u: Array, curvature: Any, _gradient: Array
     ) -> GroupModel:
-        design = self.design
-        curvature = np.ones(design.m) if curvature is None else curvature
-        mean = design.scaled_columns(working, np.sqrt(curvature), self.loss.intercept)[2]
-        mass = float(curvature.sum())
-        data, indices, indptr = design.compressed
-        scratch = np.zeros(design.m)
+        root = np.ones(self.design.m) if curvature is None else np.sqrt(curvature)
+        columns, _, mean = self.design.scaled_columns(working, root, self.loss.intercept)
 
         def grams(at: Array) -> Array:
-            result = np.empty((*at.shape, at.shape[1]))
-            for columns, out in zip(at, result, strict=True):
-                csc_gram(data, indices, indptr, working[columns], curvature, scratch, out)
-            return result - mass * mean[at][:, :, None] * mean[at][:, None, :]
+            result = np.stack([column_gram(columns, inside, root.size) for inside in at])
+            centres = mean[at]
+            return result - (root @ root) * centres[:, :, None] * centres[:, None, :]
 
         self._decompose(units, grams)
-        u = np.array(u.reshape(design.m, -1).T, order="C")
-        storage = (*design.columns(working), curvature, mean, u.sum(1))
+        u = np.array(u.reshape(root.size, -1).T / root, order="C")
+        storage = (*columns, root, mean, u @ root)
         return GroupColumns(storage, u, x, *self._parts(units, working))
 
     def _parts(self, units: Array, working: Array) -> tuple[Any, ...]:

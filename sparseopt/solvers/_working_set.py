@@ -156,6 +156,7 @@ class WorkingSet:
             )
         self.loss: Any = loss
         self.design = Design(loss.A) if design is None else design
+        self.accuracy = self.design.accuracy
         self.screening: Screening | None = None
         self.tol = tol
         self.unit = 1.0
@@ -212,7 +213,7 @@ class WorkingSet:
         units = self._choose(state)
         working = self.coordinates.members(units)
         self.design.select(working)
-        accuracy = self.design.accuracy * state.gap
+        accuracy = self.accuracy * state.gap
         if units.size == state.working.size:  # nobody new: only accuracy is missing
             accuracy = 0.0
         target = max(accuracy, 0.3 * self.tol * self.unit)
@@ -338,7 +339,7 @@ class WorkingSet:
         if self.has_gap:
             return max(value - self._dual(self._whole(working, x), u, gradient)[1], 0.0)
         away = self.coordinates.distance(self._whole(working, x), gradient)
-        return float(np.linalg.norm(away[working]))
+        return float(np.linalg.norm(away[self.coordinates.units(working)]))
 
     def _dual(self, x: Array, u: Array, gradient: Array) -> tuple[float, float]:
         """A feasible multiple of ``u`` and its dual objective.

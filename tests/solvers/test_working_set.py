@@ -232,7 +232,7 @@ def test_what_it_refuses(rng):
     A, y = problem(rng)
     loss = losses.LeastSquares(A, y)
     with pytest.raises(TypeError, match="penalty must be separable"):
-        solvers.working_set(loss, penalties.GroupL2(1.0, [0] * 60))
+        solvers.working_set(loss, penalties.Slope(np.linspace(2.0, 1.0, 60)))
     with pytest.raises(TypeError, match="loss must"):
         solvers.working_set(losses.Quadratic(np.eye(3), np.ones(3)), penalties.L1(1.0))
     with pytest.raises(ValueError, match="one column"):
