@@ -13,8 +13,10 @@ from ..losses._linear import LinearLoss
 from ..penalties import Separable
 from ._composite import default_tolerance
 from ._fit import Fit
+from ._group_coordinates import GROUPED
+from ._group_working_set import solver_of
 from ._minimize import minimize
-from ._working_set import Point, WorkingSet
+from ._working_set import Point
 
 _EXACT = 1e-3  # part of the tolerance below which a start is taken for the answer
 
@@ -27,7 +29,7 @@ class WorkingSets:
     """
 
     def __init__(self, loss: Any, penalty: Any, tol: float | None, x0: Any) -> None:
-        self.method = WorkingSet(loss, penalty, default_tolerance(tol, loss.dtype))
+        self.method = solver_of(loss, penalty, default_tolerance(tol, loss.dtype))
         self.point: Point = self.method.first(self.method.problem.start(x0))
 
     def solve(self, penalty: Any, *, max_iter: int | None) -> Fit:
@@ -83,13 +85,18 @@ def continuation(loss: Any, penalty: Any, tol: float | None, x0: Any) -> Working
 
 
 def _suits_working_sets(loss: Any, penalty: Any) -> bool:
-    """Whether coordinates can stay at zero by themselves, and leave it if they are pulled."""
+    """Whether coordinates can stay at zero by themselves, and leave it if they are pulled.
+
+    Groups always can, if they are penalised.
+    """
     from scipy.sparse import issparse
 
     if not isinstance(loss, LinearLoss) or len(loss.shape) != 1 or loss.dtype.kind == "c":
         return False
     if not (isinstance(loss.A, np.ndarray) or issparse(loss.A)):
         return False
+    if isinstance(penalty, GROUPED):
+        return bool(getattr(penalty, "is_norm", True))
     if not isinstance(penalty, Separable) or not hasattr(penalty, "subdiff_distance"):
         return False
     zero = np.zeros(loss.shape)

@@ -125,3 +125,11 @@ class GroupCoordinates:
         if isinstance(self.penalty, SparseGroup):
             return proximal_block(soft_threshold, 1), (levels * inverse)[None]
         return norm_block, levels[None].copy()
+
+
+def multiple(penalty: Any, factor: float) -> Any:
+    """A multiple of a norm of groups, of the same class."""
+    groups, weights = penalty.groups, penalty.weights
+    if isinstance(penalty, SparseGroup):
+        return SparseGroup(factor * penalty.lam_l1, factor * penalty.lam_group, groups, weights)
+    return GroupL2(factor * penalty.lam, groups, weights)

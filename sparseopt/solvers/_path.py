@@ -13,9 +13,10 @@ from .._core import Result, Status
 from .._core._progress import Bar
 from .._core._validate import finite_array, integer, parameter, positive
 from ..losses import LeastSquares
-from ..penalties import L1, ElasticNet, NonnegativeL1
+from ..penalties import L1, ElasticNet, GroupL2, NonnegativeL1, SparseGroup
 from ._continuation import continuation, stops
 from ._fit import Fit
+from ._group_coordinates import multiple
 from ._lam_max import lam_max
 
 Array = np.ndarray[Any, Any]
@@ -117,8 +118,8 @@ def path(
     .. math:: x(\lambda) = \arg\min_x\ f(A x) + \lambda\, g(x), \qquad
         \lambda = \lambda_1 > \dots > \lambda_L
 
-    By `working_set` where that applies (``A`` is a matrix, and the penalty separable with a finite
-    slope at zero), else by `minimize`.
+    By `working_set` where that applies (``A`` is a matrix, and the penalty separable, or of
+    groups, with a finite slope at zero), else by `minimize`.
 
     Parameters
     ----------
@@ -253,6 +254,8 @@ def level_function(penalty: Any) -> Callable[[float], Any]:
             return lambda lam: kind(lam * penalty.lam)
         if type(penalty) is ElasticNet:
             return lambda lam: ElasticNet(lam * penalty.lam, lam * penalty.mu)
+        if type(penalty) in (GroupL2, SparseGroup):
+            return lambda lam: multiple(penalty, lam)
         if not hasattr(penalty, "__rmul__"):
             raise TypeError(
                 "penalty must be one of sparseopt.penalties or a function of the level, got "

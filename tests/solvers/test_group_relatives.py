@@ -205,6 +205,28 @@ def test_concave_penalty_of_groups_of_one_is_the_separable_one():
     assert groups.fun == pytest.approx(single.fun, rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["group", "sparse group"])
+def test_paths_of_groups_are_certified_at_every_level(kind):
+    A, y, groups = problem()
+    loss = losses.LeastSquares(A, y, intercept=True)
+    if kind == "group":
+        penalty = penalties.GroupL2(1.0, groups, "sqrt")
+    else:
+        penalty = penalties.SparseGroup(0.5, 0.5, groups, "sqrt")
+    found = solvers.path(loss, penalty, n_lams=8, tol=1e-8)
+    assert found.success
+    assert found.method == "working-set"
+    for i, lam in enumerate(found.lams):
+        fit = found[i]
+        level = lam if kind == "group" else 0.5 * lam
+        if kind == "group":
+            alone = solvers.group_lasso(A, y, level, groups, intercept=True, tol=1e-8)
+        else:
+            alone = solvers.sparse_group_lasso(A, y, level, level, groups, intercept=True, tol=1e-8)
+        assert fit.fun == pytest.approx(alone.fun, rel=1e-7)
+    assert not found[0].x.any()
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
