@@ -20,3 +20,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def rng():
     """A generator with a fixed seed."""
     return np.random.default_rng(20240607)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of real data need to be told where it is."""
+    if os.environ.get("SPARSEOPT_DATA"):
+        return
+    for item in items:
+        if item.get_closest_marker("data"):
+            item.add_marker(pytest.mark.skip(reason="needs SPARSEOPT_DATA"))

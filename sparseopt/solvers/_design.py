@@ -52,7 +52,7 @@ class Design:
         Sparse columns cost little; a Gram matrix grows with the square.
         """
         if self.sparse:
-            return max(10 * least, 2 * size)
+            return max(5 * least, 2 * size)
         least = max(least, min(self.m // 4, 5 * least))
         return max(least, size // 2 if size <= _FEW else size)
 

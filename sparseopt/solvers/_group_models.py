@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ._extrapolation import anderson
 from ._group_coordinates import GroupCoordinates
 from ._group_sweeps import group_sweeps
 from ._models import column_slopes, scaled_gap
@@ -135,17 +136,9 @@ class GroupModel:
             self._sweep(active)
             xs.append(self._x.copy())
             us.append(self._point())
-        moves = np.diff(np.array(xs).reshape(_WINDOW + 1, -1), axis=0)
-        normal = moves @ moves.T
-        normal.flat[:: _WINDOW + 1] += 1e-12 * np.trace(normal)
-        try:
-            c = np.linalg.solve(normal, np.ones(_WINDOW))
-        except np.linalg.LinAlgError:
-            return
-        if not np.isfinite(c).all() or c.sum() == 0.0:
-            return
-        c /= c.sum()
-        x, u = np.tensordot(c, xs[1:], 1), np.tensordot(c, us[1:], 1)
+        points = np.array(xs).reshape(_WINDOW + 1, -1)
+        point, companion = anderson(points, np.array(us).reshape(_WINDOW + 1, -1))
+        x, u = point.reshape(self._x.shape), companion.reshape(us[0].shape)
         if self._objective(x, u) < self._objective(self._x, us[-1]):
             self._x[:] = x
             self._move_to(u)

@@ -156,7 +156,7 @@ class WorkingSet:
             )
         self.loss: Any = loss
         self.design = Design(loss.A) if design is None else design
-        self.accuracy = self.design.accuracy
+        self.accuracy = self.design.accuracy if loss.is_quadratic else 0.1
         self.screening: Screening | None = None
         self.tol = tol
         self.unit = 1.0
