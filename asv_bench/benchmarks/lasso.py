@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +15,17 @@ import numpy as np
 from sparseopt import datasets, solvers
 
 from ._peers import Peers, compare, ratio_to_best
+from ._timing import fresh_processes
+
+FIRST_LASSO = """
+import numpy as np, scipy.sparse.linalg, numba, time
+A = np.random.default_rng(0).standard_normal((50, 100))
+y = A[:, 3] - 2 * A[:, 7]
+start = time.perf_counter()
+from sparseopt import solvers
+solvers.lasso(A, y, 0.5)
+print(time.perf_counter() - start)
+"""
 
 
 @functools.cache
@@ -96,6 +110,27 @@ class Lasso:
         return ratio_to_best(row(self.peers, name, 7))
 
     track_ratio_best_peer.unit = "ratio"
+
+
+class FirstLasso:
+    """Seconds of the first lasso of a process, beyond the imports of NumPy, SciPy and Numba."""
+
+    number = 1
+    timeout = 300
+
+    def track_second_process(self) -> float:
+        return fresh_processes(FIRST_LASSO)
+
+    def track_empty_cache(self) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+            command = [sys.executable, "-c", FIRST_LASSO]
+            run = subprocess.run(
+                command, capture_output=True, text=True, check=True, env=environment
+            )
+        return float(run.stdout.split()[-1])
+
+    track_second_process.unit = track_empty_cache.unit = "seconds"
 
 
 def main(pattern: str = "", repeat: str = "7") -> None:
