@@ -14,9 +14,8 @@ from ..penalties import Separable
 from ._composite import default_tolerance
 from ._fit import Fit
 from ._group_coordinates import GROUPED
-from ._group_working_set import solver_of
 from ._minimize import minimize
-from ._working_set import Point
+from ._working_set import Point, solver_of
 
 _EXACT = 1e-3  # part of the tolerance below which a start is taken for the answer
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._group_coordinates import GROUPED, GroupCoordinates
+from ._group_coordinates import GroupCoordinates
 from ._group_models import Blocks, GroupColumns, GroupGram, GroupModel, GroupRows
 from ._models import column_gram
 from ._working_set import WorkingSet
@@ -101,9 +101,3 @@ class GroupWorkingSet(WorkingSet):
         for d in np.unique(sizes[missing]):
             chosen = missing & (sizes == d)
             self.blocks.store(units[chosen], grams(starts[chosen][:, None] + np.arange(d)))
-
-
-def solver_of(loss: Any, penalty: Any, tol: float) -> WorkingSet:
-    """The method for coordinates or for groups, as the penalty asks."""
-    kind = GroupWorkingSet if isinstance(penalty, GROUPED) else WorkingSet
-    return kind(loss, penalty, tol)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._core import Run, State, iterate
 from ..losses._linear import LinearLoss
-from ..penalties import L1, ElasticNet, NonnegativeL1
+from ..penalties import L1, ElasticNet, NonnegativeL1, Separable
 from ._composite import Array, Composite, default_tolerance
 from ._coordinates import Coordinates
 from ._design import Design
@@ -124,10 +124,19 @@ def working_set(
     >>> np.flatnonzero(result.x)
     array([3, 7])
     """
-    from ._group_working_set import solver_of
-
     method = solver_of(loss, penalty, default_tolerance(tol, loss.dtype))
     return method.run(x0, max_iter=max_iter, callback=callback, progress=progress)
+
+
+def solver_of(loss: Any, penalty: Any, tol: float) -> WorkingSet:
+    """The method for coordinates or for groups, as the penalty asks."""
+    if not isinstance(penalty, Separable):  # the kernels of groups take time to load
+        from ._group_coordinates import GROUPED
+        from ._group_working_set import GroupWorkingSet
+
+        if isinstance(penalty, GROUPED):
+            return GroupWorkingSet(loss, penalty, tol)
+    return WorkingSet(loss, penalty, tol)
 
 
 def has_exact_steps(loss: Any, penalty: Any) -> bool:
