@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, Self
 
 import numpy as np
@@ -147,9 +148,9 @@ def checked_weights(sample_weight: Any, X: Any) -> Array | None:
     """Sample weights as an array like a column of ``X``, or None."""
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, numbers.Number):
+        sample_weight = np.full(X.shape[0], sample_weight)
     weights = check_array(sample_weight, ensure_2d=False, dtype=X.dtype, input_name="sample_weight")
-    if weights.ndim == 0:
-        weights = np.full(X.shape[0], weights)
     if weights.shape != (X.shape[0],):
         raise ValueError(
             f"sample_weight.shape == {weights.shape}, expected {(X.shape[0],)}: one per sample"

@@ -14,6 +14,7 @@ from .._core import Status
 from .._core._validate import choice, integer, parameter
 from ..losses import LeastSquares
 from ..penalties import L1, NonnegativeL1
+from ..solvers._path import require_all
 from ._base import Array, LinearRegressor, checked_weights
 
 _RULES = ("best", "one_standard_error")
@@ -186,8 +187,7 @@ class LassoCV(LinearRegressor):
             positive=bool(self.positive),
             **self._controls(design, part),
         )
-        if len(path) < self.alphas_.size:
-            raise KeyboardInterrupt
+        require_all(path, self.alphas_.size)
         residuals = X[test] @ path.x + path.intercepts - y[test][:, None]
         errors: Array = np.average(residuals**2, axis=0, weights=held_out)
         return errors

@@ -14,7 +14,7 @@ from .._core._validate import choice, integer
 from ..losses._linear import LinearLoss
 from ._fit import Fit
 from ._lam_max import lam_max
-from ._path import level_function, levels, path
+from ._path import level_function, levels, path, require_all
 
 Array = np.ndarray[Any, Any]
 
@@ -210,10 +210,13 @@ def validate(
 
 def _score(loss: Any, of_part: Any, lams: Array, held_out: Array, controls: Any) -> Array:
     """Mean loss per held-out sample at each level, with the solutions of the other samples."""
-    train, test = loss.part(~held_out), loss.part(held_out, intercept=False)
+    try:
+        train = loss.part(~held_out)
+    except ValueError as error:
+        raise ValueError(f"folds must leave data to fit: without one of them, {error}") from error
+    test = loss.part(held_out, intercept=False)
     fits = path(train, of_part(_mass(train) / _mass(loss)), lams, **controls)
-    if len(fits) < lams.size:
-        raise KeyboardInterrupt
+    require_all(fits, lams.size)
     values = [test.value_at(test.predict(fit.x) + fit.intercept) for fit in fits]
     return np.array([float(np.sum(value)) for value in values]) / _mass(test)
 

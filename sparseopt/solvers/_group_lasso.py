@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from .._core import Groups, State, as_groups
+from .._core._validate import parameter
 from ..losses import LeastSquares, Logistic
 from ..penalties import L21, GroupL2, SparseGroup
 from ._fit import Fit
-from ._lasso import _levels
+from ._lasso import _levels, _weights
 from ._working_set import working_set
 
 
@@ -175,7 +176,7 @@ def sparse_group_lasso(
     ConvergenceWarning
         If the certificate does not reach ``tol``; the best iterate is returned.
     UserWarning
-        If ``lam`` is 0.
+        If ``lam`` is 0; the `group_lasso` is made for that.
 
     Notes
     -----
@@ -197,7 +198,9 @@ def sparse_group_lasso(
     array([3, 4])
     """
     loss = LeastSquares(A, y, sample_weights=sample_weights, intercept=intercept)
-    penalty = SparseGroup(_levels(lam, None), lam_group, *_weighted(groups, weights, loss))
+    lam_group = parameter("lam_group", lam_group)
+    levels = _levels(lam, None, np.max(lam_group, initial=0.0))
+    penalty = SparseGroup(levels, lam_group, *_weighted(groups, weights, loss))
     return working_set(
         loss, penalty, x0=x0, tol=tol, max_iter=max_iter, callback=callback, progress=progress
     )
@@ -274,9 +277,7 @@ def multitask_lasso(
     array([3, 7])
     """
     loss = LeastSquares(A, Y, sample_weights=sample_weights, intercept=intercept)
-    if weights is not None and np.shape(weights) != loss.shape[:1]:
-        raise ValueError(f"weights must have shape {loss.shape[:1]}, got {np.shape(weights)}")
-    penalty = L21(_levels(lam, None), weights)
+    penalty = L21(_levels(lam, None), _weights(weights, loss))
     return working_set(
         loss, penalty, x0=x0, tol=tol, max_iter=max_iter, callback=callback, progress=progress
     )

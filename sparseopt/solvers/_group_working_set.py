@@ -21,6 +21,7 @@ class GroupWorkingSet(WorkingSet):
     """The method for a penalty of groups; a unit of the working set is a group."""
 
     first_size = 40
+    takes_columns = True
 
     def aim(self, penalty: Any) -> None:
         """Take on a penalty."""

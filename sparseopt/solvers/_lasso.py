@@ -10,6 +10,7 @@ import numpy as np
 
 from .._core import State
 from .._core._validate import parameter
+from .._core._validate import positive as positive_number
 from ..losses import LeastSquares, Logistic
 from ..penalties import L1, ElasticNet, NonnegativeL1
 from ._fit import Fit
@@ -110,9 +111,9 @@ def lasso(
     >>> result.certificate <= 1e-6
     True
     """
-    levels = _levels(lam, weights)
-    penalty = NonnegativeL1(levels) if positive else L1(levels)
     loss = LeastSquares(A, y, sample_weights=sample_weights, intercept=intercept)
+    levels = _levels(lam, _weights(weights, loss))
+    penalty = NonnegativeL1(levels) if positive else L1(levels)
     return working_set(
         loss, penalty, x0=x0, tol=tol, max_iter=max_iter, callback=callback, progress=progress
     )
@@ -162,6 +163,8 @@ def elastic_net(
     -----
     ConvergenceWarning
         If the gap does not reach ``tol``; the best iterate is returned.
+    UserWarning
+        If ``lam`` is 0: that is ridge regression.
 
     References
     ----------
@@ -178,7 +181,8 @@ def elastic_net(
     array([0, 1])
     """
     loss = LeastSquares(A, y, sample_weights=sample_weights, intercept=intercept)
-    penalty = ElasticNet(_levels(lam, weights), ridge)
+    ridge = positive_number("ridge", ridge)
+    penalty = ElasticNet(_levels(lam, _weights(weights, loss), ridge), ridge)
     return working_set(
         loss, penalty, x0=x0, tol=tol, max_iter=max_iter, callback=callback, progress=progress
     )
@@ -242,23 +246,31 @@ def logistic_l1(
     >>> np.flatnonzero(result.x)
     array([3, 7])
     """
-    levels = _levels(lam, weights)
-    penalty = NonnegativeL1(levels) if positive else L1(levels)
     loss = Logistic(A, y, sample_weights=sample_weights, intercept=intercept)
+    levels = _levels(lam, _weights(weights, loss))
+    penalty = NonnegativeL1(levels) if positive else L1(levels)
     return working_set(
         loss, penalty, x0=x0, tol=tol, max_iter=max_iter, callback=callback, progress=progress
     )
 
 
-def _levels(lam: Any, weights: Any) -> Any:
-    """``lam`` times the weights, checked."""
+def _weights(weights: Any, loss: Any) -> Any:
+    """Weights of the coordinates, of the right shape."""
+    if weights is not None and np.shape(weights) not in ((), loss.shape[:1]):
+        raise ValueError(f"weights must have shape {loss.shape[:1]}, got {np.shape(weights)}")
+    return weights
+
+
+def _levels(lam: Any, weights: Any, other: float = 0.0) -> Any:
+    """``lam`` times the weights, checked; ``other`` is the level of another penalty beside it."""
     lam = parameter("lam", lam, finite=True)
     if np.ndim(lam):
         raise ValueError(f"lam must be a number (see weights), got shape {np.shape(lam)}")
     if lam == 0.0:
+        free = "lam = 0 leaves every coordinate free: nothing makes the answer sparse"
+        many = ", and with more coordinates than data it is one of many"
         warnings.warn(
-            "lam = 0 leaves every coordinate free: nothing makes the answer sparse, and with more "
-            "coordinates than data it is one of many",
+            f"lam = 0 leaves the other penalty alone, of level {other:g}" if other else free + many,
             UserWarning,
             stacklevel=3,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +21,12 @@ from ._group_coordinates import multiple
 from ._lam_max import lam_max
 
 Array = np.ndarray[Any, Any]
+
+_ENDS = {
+    Status.STOPPED: "the callback ended the path",
+    Status.INTERRUPTED: "the path was interrupted",
+    Status.NON_FINITE: "the next level was not finite",
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -43,10 +50,12 @@ class Path(Result):
     support : ndarray of int, shape (L,)
         Entries that are not zero.
     samples : int
-        Rows of ``A``.
+        Rows of ``A``, without those of weight 0.
     freedom : ndarray, shape (L,), or None
         Degrees of freedom of the predictions, where they are known: for least squares with an l1
         norm the size of the support, and 1 for an intercept.
+    statuses : ndarray of int, shape (L,)
+        Why each level ended, as a `Status`.
     success : bool
         Whether every level reached ``tol``.
     history : dict of str to ndarray
@@ -62,6 +71,7 @@ class Path(Result):
     support: Any = ()
     samples: int = 0
     freedom: Any = None
+    statuses: Any = ()
 
     def __repr__(self) -> str:
         worst = float(np.max(self.certificate, initial=0.0))
@@ -80,13 +90,15 @@ class Path(Result):
 
     def __getitem__(self, index: int) -> Fit:
         """The solution at one level."""
-        index = range(len(self))[index]
+        index = range(len(self))[operator.index(index)]
+        status = Status(int(self.statuses[index]))
+        place = f"level {index} of {len(self)} ({self.lams[index]:.4g})"
         return Fit(
             x=self.x[..., index].copy(),
             fun=float(self.fun[index]),
-            success=self.success,
-            status=self.status,
-            message=f"level {index} of {len(self)} ({self.lams[index]:.4g}); {self.message}",
+            success=status.is_success,
+            status=status,
+            message=f"{place}: {'converged' if status.is_success else 'not converged'}",
             nit=int(self.nit[index]),
             certificate=float(self.certificate[index]),
             method=self.method,
@@ -222,7 +234,11 @@ def _collect(
         status = failed[0].status
     done = f"{len(fits)} of {lams.size} levels"
     message = f"{done}, {len(failed)} of them not converged" if failed else f"{done} converged"
+    if len(fits) < lams.size:
+        message += f"; {_ENDS[status]}"
     m = int(loss.A.shape[0]) if hasattr(loss, "A") else 0
+    weights = getattr(loss, "sample_weights", None)
+    m = m if weights is None else int(np.count_nonzero(weights))
     freedom = None
     is_lasso = isinstance(loss, LeastSquares) and type(penalty) in (L1, NonnegativeL1)
     if is_lasso and len(loss.shape) == 1:
@@ -243,7 +259,19 @@ def _collect(
         support=support,
         samples=m,
         freedom=freedom,
+        statuses=np.array([int(fit.status) for fit in fits]),
     )
+
+
+def require_all(path: Path, count: int) -> None:
+    """Refuse a path of a fold that ended early: its scores could not be averaged."""
+    if path.status is Status.INTERRUPTED:
+        raise KeyboardInterrupt
+    if len(path) < count:
+        raise FloatingPointError(
+            "the path without one of the folds ended at a level that is not finite, after "
+            f"{len(path)} of {count}; columns of a common scale, without large means, may help"
+        )
 
 
 def level_function(penalty: Any) -> Callable[[float], Any]:

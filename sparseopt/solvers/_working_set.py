@@ -70,7 +70,7 @@ def working_set(
         `penalties.SparseGroup`, `penalties.GroupMCP`, `penalties.GroupSCAD`; of rows:
         `penalties.L21`, for least squares.
     x0 : array_like or Result, optional
-        Start; zero if not given.
+        Start; zero if not given, or if a convex objective is lower there.
     tol : float, optional
         Bound on the certificate, by default 1e-6 (1e-4 for float32): for l1 norms the relative
         duality gap (P - D) / P(0) with P(0) the objective at zero, where an intercept is the best
@@ -156,6 +156,7 @@ class WorkingSet:
     """The method: it keeps what depends on the data alone, so that a path pays for it once."""
 
     first_size = 50
+    takes_columns = False
     screens = False  # gap-safe screening: few steps a level leave it nothing to save
 
     def __init__(self, loss: Any, penalty: Any, tol: float, design: Design | None = None) -> None:
@@ -165,6 +166,8 @@ class WorkingSet:
             )
         self.loss: Any = loss
         self.design = Design(loss.A) if design is None else design
+        if loss.dtype.kind == "c":
+            raise TypeError(f"y must be real for coordinate descent, got dtype {loss.dtype}")
         self.accuracy = self.design.accuracy if loss.is_quadratic else 0.1
         self.screening: Screening | None = None
         self.tol = tol
@@ -175,7 +178,7 @@ class WorkingSet:
     def aim(self, penalty: Any) -> None:
         """Take on a penalty."""
         self.problem = Composite(self.loss, penalty)
-        if len(self.loss.shape) > 1 and not self.problem.joint:
+        if len(self.loss.shape) > 1 and not (self.takes_columns and self.problem.joint):
             raise ValueError(
                 f"y must be one column for this penalty, got shape {self.loss.y.shape}"
             )
@@ -215,6 +218,9 @@ class WorkingSet:
         z = np.zeros((self.design.m, *x.shape[1:]))
         if x.any():
             z += self.loss.predict(x.astype(self.loss.dtype))
+            if self.has_gap and not self.problem.objective(x, z) <= self.problem.null_value:
+                # sweeps would take for ever to bring down what is worth less than nothing
+                x, z = np.zeros_like(x), np.zeros_like(z)
         return self._measure(None, x, z, np.empty(0, np.intp))
 
     def step(self, state: Point) -> Point:

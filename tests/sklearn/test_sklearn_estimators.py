@@ -262,6 +262,14 @@ def test_bad_weights(name, weights, match):
         make(name).fit([[0.0], [1.0], [2.0]], [0, 1, 1], weights)
 
 
+def test_one_weight_for_all(data):
+    X, y, _ = data
+    one = make("Lasso").fit(X, y, 2.0)
+    np.testing.assert_allclose(one.coef_, make("Lasso").fit(X, y).coef_, atol=1e-5)
+    with pytest.raises(ValueError, match=r"^sample_weight must be >= 0"):
+        make("Lasso").fit(X, y, -2.0)
+
+
 def test_other_bad_input():
     X = [[0.0], [1.0], [2.0]]
     with pytest.raises(ValueError, match=r"^l1_ratio must be <= 1 everywhere"):

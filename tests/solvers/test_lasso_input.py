@@ -8,7 +8,7 @@ import pytest
 from certificates import certify, null_value
 from scipy import sparse as sp
 
-from sparseopt import solvers
+from sparseopt import losses, penalties, solvers
 
 
 def problem(rng, m=40, n=70, signal=5):
@@ -147,7 +147,7 @@ GOOD = np.arange(12.0).reshape(4, 3) ** 0.5
         ({"lam": "1"}, TypeError, "lam"),
         ({"weights": [1.0, -1.0, 1.0]}, ValueError, "weights"),
         ({"weights": [1.0, np.nan, 1.0]}, ValueError, "weights"),
-        ({"weights": [1.0, 1.0]}, ValueError, ""),
+        ({"weights": [1.0, 1.0]}, ValueError, "^weights must have shape"),
         ({"sample_weights": [-1.0, 1, 1, 1]}, ValueError, "sample_weights"),
         ({"sample_weights": [1.0, 1.0]}, ValueError, "sample_weights"),
         ({"sample_weights": [np.nan, 1, 1, 1]}, ValueError, "sample_weights"),
@@ -175,7 +175,7 @@ def test_bad_input(solver, change, error, match):
 
 @pytest.mark.parametrize("ridge", [0.0, -1.0, np.nan, np.inf])
 def test_bad_ridge(ridge):
-    with pytest.raises(ValueError, match="mu"):
+    with pytest.raises(ValueError, match=r"^ridge must"):
         solvers.elastic_net(GOOD, np.ones(4), 0.1, ridge)
 
 
@@ -190,3 +190,41 @@ def test_bad_data(solver):
     for y in ([1.0, np.nan, 1.0, -1.0], [[1.0]] * 4, [1.0, -1.0]):
         with pytest.raises(ValueError, match="y must"):
             solver(GOOD, y, 0.1)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csc_array])
+@pytest.mark.parametrize("solver", [solvers.lasso, solvers.group_lasso])
+def test_start_that_is_worth_less_than_nothing(rng, solver, form):
+    A = rng.integers(-1, 2, (3, 120)).astype(float)
+    y = rng.standard_normal(3)
+    lam = level(A, y, 1e-4)
+    groups = [] if solver is solvers.lasso else [np.arange(120) // 2]
+    far = 1e3 * rng.standard_normal(120)
+    result = solve_quietly(solver, form(A), y, lam, *groups, x0=far)
+    assert result.nit <= 10
+    np.testing.assert_array_equal(result.x, solver(form(A), y, lam, *groups).x)
+
+
+def test_data_must_be_real():
+    for solver in (solvers.lasso, solvers.elastic_net):
+        with pytest.raises(TypeError, match=r"^y must be real"):
+            solver(GOOD, np.ones(4) + 1j, 0.1, *[1.0] * (solver is solvers.elastic_net))
+
+
+def test_loss_of_classes_needs_a_penalty_of_rows():
+    loss = losses.Multinomial(GOOD, [0, 1, 2, 1])
+    with pytest.raises(ValueError, match="one column"):
+        solvers.working_set(loss, penalties.L1(1.0))
+
+
+def test_level_zero_beside_another_penalty(rng):
+    A, y = problem(rng)
+    with pytest.warns(UserWarning, match="^lam = 0 leaves the other penalty alone"):
+        ridge = solvers.elastic_net(A, y, 0.0, 2.0, tol=1e-12)
+    exact = A.T @ np.linalg.solve(A @ A.T + 2.0 * np.eye(40), y)
+    np.testing.assert_allclose(ridge.x, exact, atol=1e-6)
+    groups = np.arange(70) // 2
+    with pytest.warns(UserWarning, match="^lam = 0 leaves the other penalty alone"):
+        solvers.sparse_group_lasso(A, y, 0.0, 2.0, groups)
+    with pytest.warns(UserWarning, match="leaves every coordinate free"):
+        solvers.sparse_group_lasso(A, y, 0.0, 0.0, groups)

@@ -144,6 +144,31 @@ def test_bad_input(options, error, match):
         solvers.lasso_cv(A, A[:, 1] - 1, **options)
 
 
+def test_samples_without_weight_do_not_count(problem):
+    A, y, _ = problem
+    weights = np.ones(90)
+    weights[40:] = 0.0
+    whole = solvers.lasso_path(A, y, n_lams=9, sample_weights=weights)
+    part = solvers.lasso_path(A[:40], y[:40], lams=whole.lams)
+    assert whole.samples == 40
+    np.testing.assert_allclose(solvers.gcv(whole).curve, solvers.gcv(part).curve, rtol=1e-4)
+    np.testing.assert_allclose(solvers.sure(whole, 0.5).curve, solvers.sure(part, 0.5).curve, 1e-3)
+
+
+def test_folds_that_leave_nothing_to_fit():
+    A = np.random.default_rng(0).standard_normal((20, 5))
+    loss = losses.Logistic(A, np.arange(20) == 0, intercept=True)
+    with pytest.raises(ValueError, match=r"^folds must leave data to fit"):
+        solvers.cross_validate(loss, penalties.L1(1.0), n_lams=3, rng=0)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_overflow_in_a_fold_is_no_interrupt():
+    A = np.random.default_rng(0).standard_normal((50, 20))
+    with pytest.raises(FloatingPointError, match="not finite"):
+        solvers.lasso_cv(A + 1e9, A[:, 0], lams=[1.0, 0.1], folds=[0, 1] * 25, intercept=True)
+
+
 def test_bad_losses():
     from scipy.sparse.linalg import aslinearoperator
 

@@ -174,6 +174,8 @@ def test_controls(problem):
 
     path = solvers.lasso_path(A, y, n_lams=9, callback=stop)
     assert len(path) == 3 and path.status is Status.STOPPED and not path.success
+    assert path.message == "3 of 9 levels converged; the callback ended the path"
+    assert path[2].success
     np.testing.assert_array_equal(path.fun, seen)
     lams = np.array([3.0, 10.0, 5.0])
     path = solvers.lasso_path(A, y, lams=lams)
@@ -186,6 +188,18 @@ def test_controls(problem):
     with pytest.warns(ConvergenceWarning):
         short = solvers.lasso_path(A, y, lams=[1.0], max_iter=1, tol=1e-14)
     assert not short.success and "1 of them not converged" in short.message
+
+
+def test_a_level_that_fails_does_not_spoil_the_others(problem):
+    A, y, _ = problem
+    with pytest.warns(ConvergenceWarning):
+        path = solvers.lasso_path(A, y, lams=[1e6, 1.0], max_iter=1, tol=1e-14)
+    assert not path.success
+    assert path[0].success and path[0].status is Status.CONVERGED
+    assert path[0].message.endswith(": converged")
+    assert not path[1].success and path[1].status is Status.MAX_ITER
+    with pytest.raises(TypeError, match="slice"):
+        path[:1]
 
 
 def test_ctrl_c_keeps_what_was_solved(problem):
