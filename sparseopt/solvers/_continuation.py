@@ -12,11 +12,14 @@ from .._core import Result, Status
 from ..losses._linear import LinearLoss
 from ..penalties import Separable
 from ._composite import default_tolerance
+from ._coordinates import leaves_zero
 from ._fit import Fit
 from ._group_coordinates import GROUPED
 from ._minimize import minimize
-from ._working_set import Point, solver_of
+from ._working_set import solver_of
+from ._working_set_method import Point
 
+_MANY = 5_000_000
 _EXACT = 1e-3  # part of the tolerance below which a start is taken for the answer
 
 
@@ -29,6 +32,9 @@ class WorkingSets:
 
     def __init__(self, loss: Any, penalty: Any, tol: float | None, x0: Any) -> None:
         self.method = solver_of(loss, penalty, default_tolerance(tol, loss.dtype))
+        # a path over many dense columns comes back to them often enough to pay for their norms
+        many = not self.method.design.sparse and loss.A.size >= _MANY
+        self.method.screens = many and isinstance(penalty, Separable)
         self.point: Point = self.method.first(self.method.problem.start(x0))
 
     def solve(self, penalty: Any, *, max_iter: int | None) -> Fit:
@@ -99,8 +105,7 @@ def _suits_working_sets(loss: Any, penalty: Any) -> bool:
     if not isinstance(penalty, Separable) or not hasattr(penalty, "subdiff_distance"):
         return False
     zero = np.zeros(loss.shape)
-    pulls = penalty.subdiff_distance(zero, np.full(loss.shape, -1e300))
-    return bool(np.any(pulls > 0.0)) and not np.any(penalty.subdiff_distance(zero, zero))
+    return leaves_zero(penalty, zero.size) and not np.any(penalty.subdiff_distance(zero, zero))
 
 
 def stops(status: Status) -> bool:

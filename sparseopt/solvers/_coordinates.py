@@ -43,6 +43,11 @@ class Coordinates:
             self.levels = self._full(penalty.lam, n)
             if isinstance(penalty, ElasticNet):
                 self.ridge = self._full(penalty.mu, n)
+        elif not leaves_zero(penalty, n):
+            raise ValueError(
+                "penalty must have a finite slope at zero, or no coordinate would ever leave it, "
+                f"got {penalty!r}; use minimize"
+            )
         self.size = n
         self._shape = np.ones(n)
 
@@ -99,3 +104,9 @@ class Coordinates:
         parameters = self.penalty.prox_parameters(self._shape, steps)
         whole = [np.broadcast_to(np.asarray(p, float), steps.shape) for p in parameters]
         return self.penalty.prox_formula, tuple(p[working] for p in whole)
+
+
+def leaves_zero(penalty: Any, n: int) -> bool:
+    """Whether a pull that is strong enough moves some coordinate away from zero."""
+    pull = np.full(n, -1e300)
+    return n == 0 or bool(np.any(penalty.subdiff_distance(np.zeros(n), pull) > 0.0))

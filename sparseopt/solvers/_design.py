@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..losses._design import SparseDesign
-from ._models import add_columns, column_slopes, gather_columns, row_products
+from ._columns import add_columns, column_slopes, gather_columns, row_products
 
 Array = np.ndarray[Any, Any]
 
@@ -21,7 +21,7 @@ class Design:
     where they are. With constant curvature the Gram matrix grows with the set.
     """
 
-    def __init__(self, A: Any) -> None:
+    def __init__(self, A: Any, centred: bool = False) -> None:
         from scipy.sparse import issparse
 
         self.m, self.n = A.shape
@@ -42,6 +42,7 @@ class Design:
         if A.dtype.kind == "c":
             raise TypeError(f"A must be real for coordinate descent, got dtype {A.dtype}")
         self._A: Any = A
+        self._centred = centred
         self.working: Array = np.empty(0, np.intp)
         self._rows: Array = np.empty((0, self.m))
         self._gram: Array = np.empty((0, 0))
@@ -78,11 +79,13 @@ class Design:
         full = np.ones(self.m) if weights is None else np.asarray(weights, np.float64)
         if self.sparse:
             return self.scaled_columns(np.arange(self.n), np.sqrt(full), centred)[1]
-        rows = self._A.T
-        scaled = rows if weights is None else rows * full
-        squares: Array = np.einsum("ji,ji->j", rows, scaled)
-        if centred:
-            squares -= scaled.sum(1) ** 2 / full.sum()
+        squares = np.empty(self.n)
+        for start in range(0, self.n, 256):
+            part = slice(start, start + 256)
+            rows = self._A.T[part].astype(np.float64, copy=False)
+            if centred:
+                rows = rows - ((rows @ full) / full.sum())[:, None]
+            squares[part] = np.einsum("ji,ji,i->j", rows, rows, full)
         return squares
 
     def select(self, working: Array) -> None:
@@ -106,7 +109,20 @@ class Design:
         self.working = working
 
     def _take(self, columns: Array) -> Array:
-        return np.ascontiguousarray(self._A.T[columns], np.float64)
+        """Columns as rows, less their means beside an intercept, which takes them up.
+
+        Inner products of columns with large means would cancel.
+        """
+        rows = np.ascontiguousarray(self._A.T[columns], np.float64)
+        return rows - rows.mean(1)[:, None] if self._centred else rows
+
+    def product(self, x: Array) -> Array:
+        """``A x`` of an x with few entries that are not zero."""
+        support = np.flatnonzero(x if x.ndim == 1 else x.any(1))
+        if self.sparse:
+            return self.predict(support, x[support])
+        result: Array = self._A[:, support] @ x[support]
+        return result
 
     def gram(self, curvature: Array | None, centred: bool) -> Array:
         """``X' D X`` of the working set, of centred columns where an intercept is minimised out."""
@@ -167,7 +183,7 @@ class Design:
         return columns, np.maximum(squares - mass * mean * mean, 0.0), mean
 
     def predict(self, working: Array, x: Array) -> Array:
-        """``X x``."""
+        """``X x``, up to a constant that an intercept takes up."""
         if x.ndim > 1:
             return np.stack([self.predict(working, column) for column in x.T], axis=1)
         if self.sparse:

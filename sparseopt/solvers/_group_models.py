@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ._columns import column_slopes
 from ._extrapolation import anderson
 from ._group_coordinates import GroupCoordinates
 from ._group_sweeps import group_sweeps
-from ._models import column_slopes, scaled_gap
+from ._models import scaled_gap
 
 Array = np.ndarray[Any, Any]
 

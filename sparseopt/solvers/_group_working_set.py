@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ._columns import column_gram
 from ._group_coordinates import GroupCoordinates
 from ._group_models import Blocks, GroupColumns, GroupGram, GroupModel, GroupRows
-from ._models import column_gram
-from ._working_set import WorkingSet
+from ._working_set_method import WorkingSet
 
 Array = np.ndarray[Any, Any]
 

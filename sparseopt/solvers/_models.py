@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .._core import jit
-from ._active_set import dot, factor_support, follow_support, newton_on_support
+from ._active_set import factor_support, follow_support, newton_on_support
+from ._columns import add_columns, column_gram, column_slopes
 from ._coordinates import Coordinates
 from ._extrapolation import anderson
 from ._sweeps import column_sweep, gram_sweeps
@@ -54,90 +55,6 @@ def penalised_gap(g, x, levels, positive, square):  # type: ignore[no-untyped-de
         push = -g[j] if positive else abs(g[j])
         largest = max(largest, push / levels[j])
     return scaled_gap(square, inner, norm, largest)
-
-
-@jit
-def column_slopes(columns, chosen, u):  # type: ignore[no-untyped-def]
-    """``X' u`` of the chosen columns."""
-    data, indices, starts, stops = columns
-    g = np.empty(chosen.size)
-    for t in range(chosen.size):
-        j = chosen[t]
-        slope = 0.0
-        for k in range(starts[j], stops[j]):
-            slope += data[k] * u[indices[k]]
-        g[t] = slope
-    return g
-
-
-@jit
-def row_products(rows, chosen, u):  # type: ignore[no-untyped-def]
-    """``rows[j]' u`` for some of the rows, without a copy of them."""
-    g = np.empty(chosen.size)
-    for t in range(chosen.size):
-        g[t] = dot(rows[chosen[t]], u)
-    return g
-
-
-@jit
-def gather_columns(data, indices, indptr, chosen, root):  # type: ignore[no-untyped-def]
-    """Some columns side by side, their rows scaled by ``root``, and their moments.
-
-    Returns the columns, the sums of their squares, and their products with ``root``.
-    """
-    starts = np.empty(chosen.size, np.int64)
-    stops = np.empty(chosen.size, np.int64)
-    size = 0
-    for t in range(chosen.size):
-        starts[t] = size
-        size += indptr[chosen[t] + 1] - indptr[chosen[t]]
-        stops[t] = size
-    values = np.empty(size)
-    places = np.empty(size, np.int32)
-    squares = np.zeros(chosen.size)
-    sums = np.zeros(chosen.size)
-    for t in range(chosen.size):
-        source = indptr[chosen[t]] - starts[t]
-        for k in range(starts[t], stops[t]):
-            i = indices[source + k]
-            v = data[source + k] * root[i]
-            values[k] = v
-            places[k] = i
-            squares[t] += v * v
-            sums[t] += v * root[i]
-    return (values, places, starts, stops), squares, sums
-
-
-@jit
-def column_gram(columns, chosen, rows):  # type: ignore[no-untyped-def]
-    """``X' X`` of the chosen columns of a matrix with so many rows."""
-    data, indices, starts, stops = columns
-    H = np.empty((chosen.size, chosen.size))
-    spread = np.zeros(rows)
-    for s in range(chosen.size):
-        a = chosen[s]
-        for k in range(starts[a], stops[a]):
-            spread[indices[k]] = data[k]
-        for t in range(s, chosen.size):
-            b = chosen[t]
-            v = 0.0
-            for k in range(starts[b], stops[b]):
-                v += spread[indices[k]] * data[k]
-            H[s, t] = H[t, s] = v
-        for k in range(starts[a], stops[a]):
-            spread[indices[k]] = 0.0
-    return H
-
-
-@jit
-def add_columns(columns, chosen, x, z):  # type: ignore[no-untyped-def]
-    """``z += X x`` for the chosen columns."""
-    data, indices, starts, stops = columns
-    for t in range(chosen.size):
-        if x[t] != 0.0:
-            j = chosen[t]
-            for k in range(starts[j], stops[j]):
-                z[indices[k]] += data[k] * x[t]
 
 
 class Model:

@@ -54,6 +54,8 @@ class Path(Result):
     freedom : ndarray, shape (L,), or None
         Degrees of freedom of the predictions, where they are known: for least squares with an l1
         norm the size of the support, and 1 for an intercept.
+    dual : ndarray, shape (m, L), or None
+        The dual points behind the gaps.
     statuses : ndarray of int, shape (L,)
         Why each level ended, as a `Status`.
     success : bool
@@ -102,6 +104,7 @@ class Path(Result):
             nit=int(self.nit[index]),
             certificate=float(self.certificate[index]),
             method=self.method,
+            dual=None if self.dual is None else self.dual[..., index].copy(),
             intercept=self.intercepts[..., index][()],
         )
 
@@ -243,6 +246,7 @@ def _collect(
     is_lasso = isinstance(loss, LeastSquares) and type(penalty) in (L1, NonnegativeL1)
     if is_lasso and len(loss.shape) == 1:
         freedom = np.minimum(support + float(loss.intercept), m)
+    duals = [fit.dual for fit in fits]
     return Path(
         x=np.stack([fit.x for fit in fits], axis=-1),
         fun=np.array([fit.fun for fit in fits]),
@@ -252,6 +256,7 @@ def _collect(
         nit=np.array([fit.nit for fit in fits]),
         certificate=np.array([fit.certificate for fit in fits]),
         method=fits[0].method,
+        dual=None if duals[0] is None else np.stack(duals, axis=-1),
         history={"time": rows[:, 1]},
         lams=lams[: len(fits)].copy(),
         intercepts=np.stack([np.asarray(fit.intercept) for fit in fits], axis=-1),

@@ -164,9 +164,12 @@ def test_folds_that_leave_nothing_to_fit():
 
 @pytest.mark.filterwarnings("ignore")
 def test_overflow_in_a_fold_is_no_interrupt():
+    from scipy.sparse import csc_array
+
     A = np.random.default_rng(0).standard_normal((50, 20))
+    large = csc_array(A + 1e9)  # sparse columns are not centred
     with pytest.raises(FloatingPointError, match="not finite"):
-        solvers.lasso_cv(A + 1e9, A[:, 0], lams=[1.0, 0.1], folds=[0, 1] * 25, intercept=True)
+        solvers.lasso_cv(large, A[:, 0], lams=[1.0, 0.1], folds=[0, 1] * 25, intercept=True)
 
 
 def test_bad_losses():

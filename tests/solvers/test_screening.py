@@ -8,7 +8,7 @@ from scipy import sparse
 
 from sparseopt import datasets, losses, penalties, solvers
 from sparseopt.solvers._screening import Screening
-from sparseopt.solvers._working_set import WorkingSet
+from sparseopt.solvers._working_set_method import WorkingSet
 
 
 def screened(loss, penalty, x):
