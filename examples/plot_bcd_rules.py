@@ -88,16 +88,14 @@ lam = 0.22 * float(np.max(loss.pull_back(data.y)))
 penalty = penalties.NonnegativeL1(lam)
 exact = solvers.bcd(loss, penalty, block_size=100, update="two-metric", tol=1e-14)
 updates = {"TMP": "two-metric", "PN": "proximal-newton", "PG": "proximal-gradient"}
-composite_runs = solvers.compare_bcd(
-    loss,
-    {
-        f"{short}, {kind}": {"update": update, **blocks}
-        for short, update in updates.items()
-        for kind, blocks in (("variable", variable), ("fixed", fixed))
-    },
-    penalty,
-    **{**common, "block_size": 100, "tol": 1e-14},
-)
+composite_grid = {
+    f"{short}, {kind}": {"update": update, **blocks}
+    for short, update in updates.items()
+    for kind, blocks in (("variable", variable), ("fixed", fixed))
+}
+settings = {**common, "block_size": 100, "tol": 1e-14}
+solvers.compare_bcd(loss, composite_grid, penalty, **{**settings, "max_iter": 2})  # compiles
+composite_runs = solvers.compare_bcd(loss, composite_grid, penalty, **settings)
 print(f"support of the solution: {np.count_nonzero(exact.x)} of {exact.x.size}")
 report("non-negative lasso, blocks of 100", composite_runs, exact.fun)
 

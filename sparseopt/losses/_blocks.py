@@ -35,9 +35,10 @@ class BlockMethods:
         bound = self._block_curvature()
         design, weights = self._design(), self._row_weights()
         squares = design.power_sums(None, 2, weights)
-        means = self._means()
-        if means is not None:
-            squares = np.maximum(squares - means**2, 0.0)
+        if self.intercept:
+            noise = squares * (len(self.y) * np.finfo(np.float64).eps) ** 2
+            squares = design.centred_squares(weights)
+            squares = np.where(squares > noise, squares, 0.0)  # zero for constant columns
         return self._spread(bound * squares)
 
     def row_sums(self) -> Array:
@@ -56,10 +57,7 @@ class BlockMethods:
         """The block's square of H."""
         bound = self._block_curvature()
         columns, classes = self._split(block)
-        gram = bound * self._design().gram(columns, self._row_weights())
-        means = self._means()
-        if means is not None:
-            gram = gram - bound * np.outer(means[columns], means[columns])
+        gram = bound * self._design().gram(columns, self._row_weights(), centred=self.intercept)
         return self._same_class(gram, classes)
 
     def block_hessian(self, block: Array, z: Array) -> Array:

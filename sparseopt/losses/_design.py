@@ -58,9 +58,11 @@ class DenseDesign:
             of_class = classes == c
             z[:, c] += d[of_class] @ self.rows[columns[of_class]]
 
-    def gram(self, columns: Array, weights: Array | None) -> Array:
-        """``A_b' diag(weights) A_b``."""
+    def gram(self, columns: Array, weights: Array | None, *, centred: bool = False) -> Array:
+        """``A_b' diag(weights) A_b``, of columns less their weighted means if ``centred``."""
         block = self.rows[columns]
+        if centred:
+            block = block - _row_means(block, weights)
         weighted = block if weights is None else block * weights
         product: Array = weighted @ block.T
         return product if weights is None else 0.5 * (product + product.T)
@@ -73,6 +75,15 @@ class DenseDesign:
             part = slice(start, start + _WIDTH)
             powers = abs(rows[part]) ** power
             sums[part] = powers.sum(1) if weights is None else powers @ weights
+        return sums
+
+    def centred_squares(self, weights: Array | None) -> Array:
+        """``sum_j w_j (a_ji - mean_i)^2`` for each column i."""
+        sums = np.empty(self.rows.shape[0])
+        for start in range(0, sums.size, _WIDTH):
+            part = self.rows[start : start + _WIDTH]
+            squares = (part - _row_means(part, weights)) ** 2
+            sums[start : start + _WIDTH] = squares.sum(1) if weights is None else squares @ weights
         return sums
 
     def row_squares(self, columns: Array) -> Array:
@@ -122,12 +133,15 @@ class SparseDesign:
         flat = z.reshape(z.shape[0], -1)  # a view, also of a strided vector
         csc_add(*self.parts, columns, pick, np.asarray(d, np.float64), flat)
 
-    def gram(self, columns: Array, weights: Array | None) -> Array:
-        """``A_b' diag(weights) A_b``."""
+    def gram(self, columns: Array, weights: Array | None, *, centred: bool = False) -> Array:
+        """``A_b' diag(weights) A_b``, of columns less their weighted means if ``centred``."""
         m = self.csc.shape[0]
         weights = np.ones(m) if weights is None else np.asarray(weights, np.float64)
         result = np.empty((columns.size, columns.size))
         csc_gram(*self.parts, columns, np.ascontiguousarray(weights), np.zeros(m), result)
+        if centred:
+            sums = self.csc[:, columns].T @ weights
+            result -= np.outer(sums, sums) / weights.sum()
         return result
 
     def power_sums(self, columns: Array | None, power: int, weights: Array | None) -> Array:
@@ -135,6 +149,19 @@ class SparseDesign:
         powers = abs(self.csc if columns is None else self.csc[:, columns]).power(power)
         sums: Array = np.asarray(powers.sum(0)).reshape(-1)
         return sums if weights is None else powers.T @ weights
+
+    def centred_squares(self, weights: Array | None) -> Array:
+        """``sum_j w_j (a_ji - mean_i)^2`` for each column i, zeros included."""
+        m, n = self.csc.shape
+        weights = np.ones(m) if weights is None else np.asarray(weights, np.float64)
+        counts = np.diff(self.csc.indptr)
+        column = np.repeat(np.arange(n), counts)
+        stored, total = weights[self.csc.indices], weights.sum()
+        means = np.bincount(column, stored * self.csc.data, n) / total
+        squares = np.bincount(column, stored * (self.csc.data - means[column]) ** 2, n)
+        left = np.where(counts < m, total - np.bincount(column, stored, n), 0.0)
+        result: Array = squares + np.maximum(left, 0.0) * means**2
+        return result
 
     def row_squares(self, columns: Array) -> Array:
         """``sum_i a_ji^2`` over the columns, for each row j."""
@@ -165,6 +192,14 @@ class SparseDesign:
             else:
                 sums[part] = abs(square.toarray() - np.outer(means, means[part])).sum(0)
         return sums
+
+
+def _row_means(rows: Array, weights: Array | None) -> Array:
+    """Weighted mean of every row, in double precision, as a column."""
+    if weights is None:
+        return np.asarray(rows.mean(axis=1, dtype=np.float64))[:, None]
+    means: Array = rows @ (np.asarray(weights, np.float64) / np.sum(weights))
+    return means[:, None]
 
 
 def _flat(u: Array) -> Array:

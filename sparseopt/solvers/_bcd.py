@@ -13,6 +13,7 @@ import numpy as np
 from .._core import Result, State, as_rng, iterate
 from .._core._validate import choice, integer, parameter
 from ..losses import BlockLossLike
+from ..losses._linear import LinearLoss
 from ._bcd_certificate import Certificate
 from ._bcd_rules import Plan, make_plan
 from ._bcd_select import UNGUIDED, Selector, gsd_scale
@@ -235,8 +236,10 @@ def _settle(loss: Any, term: Term, bounds: Array, x: Array) -> None:
     flat = np.flatnonzero(~(bounds > 0))
     if not flat.size:
         return
-    output = x.astype(loss.dtype).reshape(loss.shape)
-    g = np.asarray(loss.pull_back(loss.gradient_at(loss.predict(output))), np.float64).ravel()[flat]
+    g = np.zeros(flat.size)
+    if not isinstance(loss, LinearLoss):  # there columns of zeros, or constant ones, change nothing
+        z = loss.predict(x.astype(loss.dtype).reshape(loss.shape))
+        g = np.asarray(loss.pull_back(loss.gradient_at(z)), np.float64).ravel()[flat]
     lam, lower, upper = term.lam[flat], term.lower[flat], term.upper[flat]
     sinks = np.abs(g) > lam
     best = np.where(sinks, np.where(g > 0, lower, upper), np.clip(0.0, lower, upper))
@@ -382,11 +385,15 @@ class _Engine:
 
     def remark(self) -> str:
         """What a user should know about the problem."""
-        from ..losses import Logistic
+        from ..losses import Logistic, Multinomial
 
-        loss = self.work.loss
-        if not isinstance(loss, Logistic) or not self.work.term.is_zero:
-            return ""
-        if np.all(loss.y * (self.work.z + loss.intercept_at(self.work.z)) > 0):
+        loss, z = self.work.loss, self.work.z
+        separable = False
+        if self.work.term.is_zero and isinstance(loss, Logistic):
+            separable = bool(np.all(loss.y * z > 0))
+        elif self.work.term.is_zero and isinstance(loss, Multinomial):
+            own = np.take_along_axis(z, loss.codes[:, None], axis=1)
+            separable = bool(np.all((own > z).sum(axis=1) == z.shape[1] - 1))
+        if separable:
             return "; the classes are separable, so nothing attains the minimum: x grows for ever"
         return ""

@@ -24,7 +24,8 @@ class HeapOfScores:
         self.keys = np.empty(work.p)
         self.heap = np.empty(work.p, np.intp)
         self.place = np.empty(work.p, np.intp)
-        self.most = work.p / max(np.log2(max(work.p, 2)), 1.0)
+        # Short of p, which says that nothing has been looked at yet.
+        self.most = min(work.p / max(np.log2(max(work.p, 2)), 1.0), work.p - 1)
 
     def top(self, size: int) -> Array:
         """Sorted indices of the largest scores; call it once after each update."""

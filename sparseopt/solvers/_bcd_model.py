@@ -24,11 +24,12 @@ def factor_spd(H: Array) -> tuple[str, Array]:
 
     lower, failed = dpotrf(H, lower=1)
     size = H.shape[0]
-    pivots = np.diag(lower)
-    # A pivot made of rounding errors alone would send the step anywhere.
-    if not failed and pivots.min(initial=np.inf) ** 2 > 1e-14 * size * pivots.max(initial=0.0) ** 2:
+    diagonal = np.diag(H)
+    # A pivot made of rounding errors alone would send the step anywhere. Beside its own diagonal
+    # entry, since columns may differ in scale by any factor.
+    if not failed and np.all(np.diag(lower) ** 2 > 1e-14 * size * diagonal):
         return "cholesky", lower
-    lower, failed = dpotrf(H + 1e-10 * np.trace(H) / max(size, 1) * np.eye(size), lower=1)
+    lower, failed = dpotrf(H + 1e-10 * np.diag(diagonal), lower=1)
     if not failed:
         return "cholesky", lower
     return "inverse", np.linalg.pinv(H, hermitian=True)

@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 
 SUFFICIENT = 1e-4  # share of the predicted decrease that Armijo's rule asks for
 TRIALS = 40
-RIDGE = 1e-12  # keeps a vanishing Hessian invertible: separable data have no minimiser
+RIDGE = 1e-12  # of its bound keeps a vanishing Hessian invertible: see separable data
 
 
 def model_step(term: Term, block: Array, H: Array, g: Array, x: Array) -> Array:
@@ -30,13 +30,25 @@ def model_step(term: Term, block: Array, H: Array, g: Array, x: Array) -> Array:
 def newton(work: Workspace, block: Array, B: Array, g: Array) -> Array:
     """The minimiser of the model with the Hessian, or a point on the way that Armijo accepts."""
     x = work.x[block]
-    B = B + RIDGE * np.eye(block.size)
+    B = B + RIDGE * np.diag(work.bounds[block])
     d = model_step(work.term, block, B, g, x) - x
     slope = float(g @ d) + work.term.difference(block, x, d)
     if not slope < 0.0:
         return x
     step = line_search(work, block, g, x, d, slope)
+    if step == 0.0:
+        return safe_step(work, block, g, x)
     return x + step * d if step != 1.0 else x + d
+
+
+def safe_step(work: Workspace, block: Array, g: Array, x: Array) -> Array:
+    """A proximal gradient step, where the Hessian says too little: a loss may be a line there.
+
+    Nothing changes if it does not descend either, beyond rounding.
+    """
+    d = work.term.prox(block, x, g, 1.0 / float(np.sum(work.bounds[block])))
+    change = float(g @ d) + work.rise(block, d) + work.term.difference(block, x, d)
+    return x + d if change < 0.0 else x
 
 
 def line_search(work: Workspace, block: Array, g: Array, x: Array, d: Array, slope: float) -> float:
@@ -88,7 +100,7 @@ def exact(work: Workspace, block: Array, *, tol: float = 1e-13, rounds: int = 20
         B = np.asarray(work.loss.block_hessian(block, trial.z), np.float64)
         x = trial.x[block]
         new = newton(trial, block, B, g)
-        size = float(np.abs(B).max() * np.abs(new - x).max())
+        size = float(np.max(work.bounds[block] * np.abs(new - x)))
         start = size if start is None else start
         if np.array_equal(new, x) or size <= tol * start:
             break

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._bcd_model import solve_spd
-from ._bcd_newton import RIDGE, TRIALS
+from ._bcd_newton import RIDGE, TRIALS, safe_step
 from ._bcd_state import Workspace
 
 Array = np.ndarray[Any, Any]
@@ -38,10 +38,12 @@ def two_metric(work: Workspace, block: Array, B: Array, g: Array) -> Array:
     )
     pressed |= lower == upper
     free = np.flatnonzero(~pressed)
-    d = -v / max(float(np.sum(work.bounds[block[pressed]])), 1e-300)
+    d = np.zeros_like(v)
     if free.size:
-        square = B[np.ix_(free, free)] + RIDGE * np.eye(free.size)
+        square = B[np.ix_(free, free)] + RIDGE * np.diag(work.bounds[block[free]])
         d[free] = -solve_spd(square, v[free])
+    if free.size < x.size:
+        d[pressed] = -v[pressed] / float(np.sum(work.bounds[block[pressed]]))
     return _search(work, block, B, g, x, d, v, free, lower, upper)
 
 
@@ -71,4 +73,4 @@ def _search(
         if float(v @ move) + rise <= SUFFICIENT * predicted + noise:
             return new
         step *= 0.5
-    return x
+    return safe_step(work, block, g, x)

@@ -46,7 +46,8 @@ class Updater:
         self.term: Term = work.term
         self.curvature = Curvature(work)
         self.shrink = shrink
-        self.estimates = np.ones(work.p)  # of the curvature, by backtracking
+        # Of the curvature, by backtracking. They only grow, so none starts above what is known.
+        self.estimates = np.minimum(1.0, np.where(work.bounds > 0, work.bounds, 1.0))
         name = ALIASES.get(name, name)
         if name in ("newton", "exact") and work.is_quadratic:
             name = "matrix"  # the model is the function itself

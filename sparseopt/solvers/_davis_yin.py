@@ -97,6 +97,9 @@ def davis_yin(
             "more than two"
         )
     step = 0.99 / terms.curvature if step is None else positive("step", step)
+    longest = 2.0 / terms.curvature if terms.loss.lipschitz() > 0 else np.inf
+    if step >= longest and not line_search:
+        raise ValueError(f"step must be below {longest:.3g} without line_search, got {step}")
     method = _DavisYin(terms, step, bool(line_search))
     return solve(
         terms, method, x0, tol=tol, max_iter=max_iter, callback=callback, progress=progress

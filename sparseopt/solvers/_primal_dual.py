@@ -171,7 +171,7 @@ class _PrimalDual:
             if self.square == 0:
                 self.fixed = step
             room = 1.0 / step - self.half
-            if room <= 0 and self.square > 0:
+            if room <= 0 and (self.square > 0 or self.terms.loss.lipschitz() > 0):
                 raise ValueError(f"step must be below {1.0 / self.half:.3g}, got {step}")
             self.ratio = room / (step * self.square) if self.square else 1.0
         elif ratio is not None:

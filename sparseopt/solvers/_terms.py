@@ -57,7 +57,10 @@ class Coupling:
         self.h: PenaltyLike = required("penalty", h, PenaltyLike)
         if isinstance(K, type):
             K = K(loss.shape[0])
-        self.products = None if K is None else Products(K)
+        try:
+            self.products = None if K is None else Products(K)
+        except (TypeError, ValueError) as error:
+            raise type(error)(str(error).replace("A must", "K must", 1)) from None
         self.dtype = loss.dtype
         self._norm: float | None = None
         if self.products is not None:

@@ -175,20 +175,26 @@ class _TwoMetric:
             x = np.clip(old.x + np.asarray(alpha, d.dtype) * d, low, high)
             bound = alpha * descent + float(gradient[active] @ (x - old.x)[active])
             reached = float(terms.objective(x, loss.predict(x)))
-            if reached <= fun + DECREASE * bound + noise or alpha < 1e-12:
+            if reached <= fun + DECREASE * bound + noise:
                 break
             alpha *= 0.5
+            if alpha < 1e-12:  # no curvature to speak of: a gradient step within the face
+                step = np.asarray(1.0 / terms.curvature, d.dtype)
+                x = np.clip(old.x - step * gradient, low, high)
+                break
         return self._at(x, free.size, alpha)
 
     def _newton(self, old: _Variables, free: Array, gradient: Array) -> Array:
         """Minus the inverse of the Hessian's free part times the gradient."""
         H = self._block(old, free)
         if H is not None:
-            ridge = 1e-12 * max(float(np.trace(H)) / free.size, 1e-6 * self.terms.curvature)
             from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+            # Each entry's own ridge: columns may differ in scale by any factor.
+            own = np.diag(H)
+            ridge = 1e-12 * np.where(own > 0, own, 1e-6 * self.terms.curvature)
             try:
-                factor = cho_factor(H + ridge * np.eye(free.size), check_finite=False)
+                factor = cho_factor(H + np.diag(ridge), check_finite=False)
                 return np.asarray(-cho_solve(factor, gradient, check_finite=False), gradient.dtype)
             except LinAlgError:
                 pass

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import aslinearoperator
 
 import sparseopt as so
 from sparseopt import penalties, solvers
-from sparseopt.losses import LeastSquares
+from sparseopt.losses import Huber, LeastSquares
 from sparseopt.solvers._anderson import _weights
 from sparseopt.solvers._proximal_newton import _LBFGS
 
@@ -395,3 +395,22 @@ def test_single_precision(rng):
         assert result.x.dtype == np.float32
         assert result.success
         assert result.fun == pytest.approx(best.fun, rel=1e-3)
+
+
+@pytest.mark.parametrize("delta", [0.1, 1.0])
+def test_two_metric_projection_of_a_loss_without_curvature(delta):
+    rng = np.random.default_rng(0)
+    A, y = rng.standard_normal((30, 8)), 10 * rng.standard_normal(30)
+    loss, penalty = Huber(A, y, delta), penalties.L1(0.5 * delta)
+    result = solvers.two_metric_projection(loss, penalty)
+    assert result.success
+    assert result.fun == pytest.approx(so.minimize(loss, penalty, tol=1e-9).fun, rel=1e-6)
+
+
+def test_two_metric_projection_on_columns_of_very_different_scale():
+    rng = np.random.default_rng(0)
+    A, y = rng.standard_normal((30, 8)), rng.standard_normal(30)
+    best = 0.5 * np.sum((A @ np.linalg.lstsq(A, y, rcond=None)[0] - y) ** 2)
+    loss = LeastSquares(A * np.logspace(-6, 6, 8), y)
+    result = solvers.two_metric_projection(loss, penalties.Box(-1e9, 1e9), tol=1e-2)
+    assert result.fun == pytest.approx(best, rel=1e-9)

@@ -344,3 +344,18 @@ def test_strong_convexity_beside_a_loss(rng):
     assert result.fun == pytest.approx(best.fun, rel=1e-7)
     step = result.history["step"]
     assert np.all(np.diff(step) < 0)
+
+
+def test_steps_that_cannot_converge_are_refused():
+    loss = LeastSquares(np.diag([3.0, 1.0]), [1.0, 1.0])
+    for solve in (solvers.davis_yin, solvers.primal_dual):
+        with pytest.raises(ValueError, match=r"step must be below 0\.22"):
+            solve(loss, penalties.L1(0.1), step=1.0)
+        assert solve(loss, penalties.L1(0.1), step=0.2).success
+    assert solvers.davis_yin(loss, penalties.L1(0.1), step=1.0, line_search=True).success
+
+
+def test_a_tuple_of_two_penalties_is_named():
+    loss = LeastSquares(np.eye(2), [1.0, 1.0])
+    with pytest.raises(TypeError, match="K must be"):
+        solvers.admm(loss, (penalties.L1(1.0), penalties.Box(0.0, 1.0)))
