@@ -65,7 +65,7 @@ def bcd(
     penalty: Any = None,
     *,
     blocks: Any = "auto",
-    block_size: int = 50,
+    block_size: int | None = None,
     select: str = "auto",
     update: str = "auto",
     x0: Any = None,
@@ -97,8 +97,8 @@ def bcd(
         blocks: ``"order"``, ``"random"``, ``"sort"``, ``"average"``, ``"connected"``,
         ``"red-black"``, ``"forest"`` (see `block_partition`), or blocks of your own. ``"auto"``:
         the groups of ``GroupL2``, else variable.
-    block_size : int
-        Coordinates in a block; more than there are is clipped, with a warning.
+    block_size : int, optional
+        Coordinates in a block: at most 50 by default. Too many are clipped, with a warning.
     select : str
         ``"random"``; ``"cyclic"``: in a new random order every epoch; ``"lipschitz"``: random,
         with probability proportional to :math:`L_b`; ``"gs"``: largest :math:`\|g_b\|`; ``"gsl"``:
@@ -193,6 +193,8 @@ def bcd(
     if np.dtype(loss.dtype).kind == "c":
         raise TypeError(f"loss must be real, got dtype {loss.dtype}")
     rng = as_rng(rng)
+    if block_size is None:
+        block_size = min(50, max(math.prod(loss.shape), 1))
     integer("block_size", block_size, 1)
     choice("score_norm", score_norm, (1, 2))
     choice("diagonal", diagonal, (None, "row-sums", "lipschitz", "block"))
@@ -388,12 +390,10 @@ class _Engine:
         from ..losses import Logistic, Multinomial
 
         loss, z = self.work.loss, self.work.z
-        separable = False
-        if self.work.term.is_zero and isinstance(loss, Logistic):
-            separable = bool(np.all(loss.y * z > 0))
-        elif self.work.term.is_zero and isinstance(loss, Multinomial):
+        separable = isinstance(loss, Logistic) and bool(np.all(loss.y * z > 0))
+        if isinstance(loss, Multinomial):
             own = np.take_along_axis(z, loss.codes[:, None], axis=1)
             separable = bool(np.all((own > z).sum(axis=1) == z.shape[1] - 1))
-        if separable:
+        if separable and self.work.term.is_zero:
             return "; the classes are separable, so nothing attains the minimum: x grows for ever"
         return ""

@@ -103,3 +103,11 @@ def test_updates_do_not_stick_where_the_loss_is_a_line(delta, update, rng):
     result = bcd(loss, penalty, block_size=4, update=update, max_iter=2000)
     assert result.success
     assert result.fun == pytest.approx(best, rel=1e-4)
+
+
+def test_the_default_block_size_fits_small_problems():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert bcd(LeastSquares(np.eye(3), [1.0, 2.0, 3.0])).nit == 1
+    with pytest.warns(UserWarning, match="block_size 50 is larger"):
+        bcd(LeastSquares(np.eye(3), [1.0, 2.0, 3.0]), block_size=50)
