@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "prox",
         "sklearn",
         "solvers",
+        "transport",
     ],
 )
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from . import prox as prox
     from . import sklearn as sklearn
     from . import solvers as solvers
+    from . import transport as transport
     from ._core import ConvergenceWarning as ConvergenceWarning
     from ._core import Result as Result
     from ._core import Status as Status

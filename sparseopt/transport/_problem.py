@@ -1,0 +1,207 @@
+"""The door of the field: costs and marginals checked, cleaned and put back together."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from .._core import as_floating
+from ._costs import CostLike, MatrixCost, PointCost, tiles
+
+Array = np.ndarray[Any, Any]
+
+MISMATCH = 1e-6  # relative difference of total masses that is taken for rounding
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Problem:
+    """A transport problem over the atoms that carry mass, with its costs shifted to start at zero.
+
+    Attributes
+    ----------
+    cost : CostLike, shape (n, m)
+        Costs between the atoms kept, without ``shift``.
+    a, b : ndarray of float64
+        Positive masses of equal sum.
+    shift, span : float
+        What was taken off the costs, and the largest finite one that is left.
+    forbidden : bool
+        Whether there are infinite costs.
+    rows, cols : ndarray of int
+        Where the atoms kept stand among those given.
+    given : CostLike
+        All costs as they came, a copy.
+    masses : tuple of ndarray
+        All masses in float64, the second rescaled to the sum of the first.
+    """
+
+    cost: CostLike
+    a: Array
+    b: Array
+    shift: float
+    span: float
+    forbidden: bool
+    rows: Array
+    cols: Array
+    given: CostLike
+    masses: tuple[Array, Array]
+
+    @property
+    def mass(self) -> float:
+        """The total mass."""
+        return float(self.a.sum())
+
+    def start(self, x0: Any) -> tuple[Array | None, Array] | None:
+        """A warm start as potentials of the atoms kept, the first None where it was not given."""
+        if x0 is None:
+            return None
+        found = getattr(x0, "potentials", x0)
+        if isinstance(found, tuple | list) and len(found) == 2:
+            f, g = (np.asarray(p, dtype=np.float64) for p in found)
+            if f.shape != self.masses[0].shape:
+                raise ValueError(
+                    f"x0 must hold potentials of shapes {self.masses[0].shape} and "
+                    f"{self.masses[1].shape}, got {f.shape} and {g.shape}"
+                )
+            f = f[self.rows]
+        else:
+            f, g = None, np.asarray(found, dtype=np.float64)
+        if g.shape != self.masses[1].shape:
+            raise ValueError(f"x0 must hold g of shape {self.masses[1].shape}, got {g.shape}")
+        g = g[self.cols] - self.shift
+        if not np.isfinite(g).all() or (f is not None and not np.isfinite(f).all()):
+            raise ValueError("x0 must be finite, got NaN or infinite potentials")
+        return f, g
+
+    def restore(self, f: Array, g: Array) -> tuple[Array, Array]:
+        r"""Potentials of all atoms, normalised to :math:`\sum_i a_i f_i = 0`.
+
+        An atom without mass gets the largest potential that keeps the dual feasible.
+        """
+        g = g + self.shift
+        move = float(self.a @ f) / self.mass
+        f, g = f - move, g + move
+        n, m = self.given.shape
+        if f.size < n:
+            f = self._spread(f, g, self.rows, n)
+        if g.size < m:
+            g = self._spread_columns(f, g)
+        return f, g
+
+    def _spread(self, f: Array, g: Array, rows: Array, n: int) -> Array:
+        full = np.empty(n)
+        full[rows] = f
+        missing = np.setdiff1d(np.arange(n), rows)
+        for i in missing:  # few, or the problem is small
+            full[i] = _least(self.given.tile(i, i + 1)[0, self.cols] - g)
+        return full
+
+    def _spread_columns(self, f: Array, g: Array) -> Array:
+        least = np.full(self.given.shape[1], np.inf)
+        for start, stop, C in tiles(self.given):
+            np.minimum(least, (C - f[start:stop, None]).min(axis=0), out=least)
+        full = np.where(np.isfinite(least), least, 0.0)
+        full[self.cols] = g
+        return full
+
+
+def _least(values: Array) -> float:
+    least = float(values.min())
+    return least if math.isfinite(least) else 0.0
+
+
+def check_problem(C: Any, a: Any, b: Any, *, balanced: bool = True, forbid: bool = True) -> Problem:
+    """Check costs and masses; ``None`` for masses means uniform with total 1.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, something is empty, negative, NaN or infinite (``forbid`` allows
+        infinite costs), an atom with mass has no finite cost, or the totals differ by more than
+        rounding (``balanced``).
+    TypeError
+        If something is not real.
+    """
+    cost = check_cost(C)
+    n, m = cost.shape
+    a, b = check_masses("a", a, n), check_masses("b", b, m)
+    total = float(a.sum())
+    if balanced:
+        other = float(b.sum())
+        if abs(total - other) > MISMATCH * max(total, other):
+            raise ValueError(
+                f"b must have the total mass of a, {total:.9g}, got {other:.9g}; "
+                "for masses that differ see transport.unbalanced and transport.partial"
+            )
+        b = b * (total / other)
+    rows, cols = np.flatnonzero(a), np.flatnonzero(b)
+    inner = cost if rows.size == n and cols.size == m else cost.take(rows, cols)
+    low, high, forbidden = _range(inner, forbid, (rows, cols))
+    if isinstance(inner, MatrixCost):
+        inner = MatrixCost(inner.C - inner.C.dtype.type(low))
+    else:
+        low = 0.0
+    return Problem(inner, a[rows], b[cols], low, high - low, forbidden, rows, cols, cost, (a, b))
+
+
+def check_cost(C: Any) -> CostLike:
+    """A cost object, or a real matrix as one of our own (a copy)."""
+    if isinstance(C, PointCost):
+        return C
+    if hasattr(C, "tile") and hasattr(C, "take"):
+        return C  # type: ignore[no-any-return]
+    C = as_floating("C", C)
+    if C.dtype.kind == "c":
+        raise TypeError(f"C must be real, got dtype {C.dtype}")
+    if C.ndim != 2 or not C.size:
+        raise ValueError(f"C must be a non-empty matrix, got shape {C.shape}")
+    return MatrixCost(np.array(C, order="C"))
+
+
+def check_masses(name: str, masses: Any, size: int) -> Array:
+    """Nonnegative finite masses in float64, at least one of them positive."""
+    if masses is None:
+        return np.full(size, 1.0 / size)
+    masses = as_floating(name, masses)
+    if masses.dtype.kind == "c":
+        raise TypeError(f"{name} must be real, got dtype {masses.dtype}")
+    if masses.shape != (size,):
+        raise ValueError(f"{name} must have shape ({size},) to fit C, got {masses.shape}")
+    masses = masses.astype(np.float64)
+    if not np.isfinite(masses).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinite masses")
+    if masses.min() < 0.0:
+        raise ValueError(f"{name} must be nonnegative, got {masses.min():.6g}")
+    if not masses.any():
+        raise ValueError(f"{name} must hold mass, got all zeros")
+    return masses
+
+
+def _range(cost: CostLike, forbid: bool, names: tuple[Array, Array]) -> tuple[float, float, bool]:
+    """Least and largest finite cost, and whether there are infinite ones."""
+    low, high, forbidden = math.inf, -math.inf, False
+    reached = np.zeros(cost.shape[1], bool)
+    for start, _, C in tiles(cost):
+        least, most = float(C.min()), float(C.max())
+        if math.isnan(least):
+            raise ValueError("C must not contain NaN")
+        if least == -math.inf or (most == math.inf and not forbid):
+            raise ValueError(f"C must be finite, got {least if least == -math.inf else most}")
+        if most == math.inf:
+            forbidden = True
+            finite = np.isfinite(C)
+            if not finite.any(axis=1).all():
+                row = names[0][start + int(np.argmin(finite.any(axis=1)))]
+                raise ValueError(f"C must leave every atom a finite cost, got none in row {row}")
+            reached |= finite.any(axis=0)
+            most = float(C[finite].max())
+        else:
+            reached[:] = True
+        low, high = min(low, least), max(high, most)
+    if not reached.all():
+        column = names[1][int(np.argmin(reached))]
+        raise ValueError(f"C must leave every atom a finite cost, got none in column {column}")
+    return low, high, forbidden

@@ -1,0 +1,212 @@
+"""The record of a transport problem: potentials, a plan made when asked for, and certificates."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .._core import Result
+from .._core._validate import parameter
+from ._costs import CostLike, from_data, tiles
+from ._problem import Problem
+from ._rounding import round_sparse, shrink
+
+Array = np.ndarray[Any, Any]
+
+DROP = 1e-8  # entries of a sparse plan are kept above this fraction of the mean entry
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class TransportResult(Result):
+    r"""What a transport solver found.
+
+    ``x`` holds the potentials one after the other, ``fun`` the dual objective, ``certificate``
+    the marginal error :math:`(\|P1 - a\|_1 + \|P^\top 1 - b\|_1) / \sum_i a_i` that ``tol``
+    bounds. Everything below is computed when first asked for.
+
+    Attributes
+    ----------
+    potentials : tuple of ndarray, shapes (n,) and (m,)
+        The dual variables f and g in float64, normalised to :math:`\sum_i a_i f_i = 0`.
+    plan : ndarray or csr_array, shape (n, m)
+        The plan P of the potentials, of the dtype of ``C``; a CSR array with exact marginals
+        (see `sparse_plan`) if the solver was called with ``sparse=True``.
+    cost : float
+        :math:`\langle C, \hat P\rangle`, with :math:`\hat P` the plan moved to exact marginals.
+    value : float
+        The regularised primal objective at :math:`\hat P`.
+    gap : float
+        ``value - fun``: how far from optimal, at most, the regularised problem is solved.
+    bracket : tuple of float
+        Lower and upper bound of the unregularised transport cost.
+    marginal_error, relative_marginal_error : float
+        The certificate, recomputed from the plan, and the largest
+        :math:`|(P1)_i - a_i| / a_i` over all atoms of both sides: small atoms hide in the former.
+    """
+
+    potentials: Any = None
+    problem: dict[str, Any] = dataclasses.field(default_factory=dict)
+    sparse: bool = False
+
+    def _entries(self, start: int, stop: int, C: Array) -> Array:
+        """Rows of the plan, in float64, where both atoms have mass (a new array)."""
+        raise NotImplementedError
+
+    def _regulariser(self, P: Array) -> float:
+        """What the primal objective adds to the cost, summed over some rows of a plan."""
+        raise NotImplementedError
+
+    @cached_property
+    def _cost(self) -> CostLike:
+        return from_data(self.problem["cost"])
+
+    @property
+    def a(self) -> Array:
+        """Masses of the rows."""
+        return self.problem["a"]
+
+    @property
+    def b(self) -> Array:
+        """Masses of the columns."""
+        return self.problem["b"]
+
+    def _tiles(self) -> Iterator[tuple[int, int, Array, Array]]:
+        """Run through costs and plan."""
+        empty_rows, empty_cols = self.a == 0.0, self.b == 0.0
+        some = empty_rows.any() or empty_cols.any()
+        for start, stop, C in tiles(self._cost):
+            P = self._entries(start, stop, C)
+            if some:
+                P[empty_rows[start:stop]] = 0.0
+                P[:, empty_cols] = 0.0
+            yield start, stop, C, P
+
+    @cached_property
+    def plan(self) -> Any:
+        """The plan, dense or sparse as the solver was asked."""
+        if self.sparse:
+            return self.sparse_plan()
+        return np.concatenate([P for *_, P in self._tiles()]).astype(self._cost.dtype, copy=False)
+
+    def sparse_plan(self, threshold: float | None = None) -> Any:
+        r"""The plan as a CSR array whose marginals are a and b to rounding.
+
+        Parameters
+        ----------
+        threshold : float, optional
+            Entries below it are dropped; by default 1e-8 of the mean entry. What is dropped, and
+            the marginal error, is put back on at most n + m - 1 entries.
+
+        Returns
+        -------
+        scipy.sparse.csr_array, shape (n, m), float64
+            The plan; its distance from the dense one is at most twice the marginal error of what
+            was kept.
+        """
+        from scipy.sparse import csr_array, vstack
+
+        n, m = self._cost.shape
+        if threshold is None:
+            threshold = DROP * float(self.a.sum()) / (n * m)
+        threshold = parameter("threshold", threshold, finite=True)
+        parts = []
+        for *_, P in self._tiles():
+            P[threshold > P] = 0.0
+            parts.append(csr_array(P))
+        return round_sparse(vstack(parts, format="csr"), self.a, self.b)
+
+    @cached_property
+    def _sums(self) -> tuple[Array, Array]:
+        """Row and column sums of the plan."""
+        rows, cols = np.empty(self.a.size), np.zeros(self.b.size)
+        for start, stop, _, P in self._tiles():
+            rows[start:stop] = P.sum(axis=1)
+            cols += P.sum(axis=0)
+        return rows, cols
+
+    @property
+    def marginal_error(self) -> float:
+        """The L1 error of both marginals of the plan, relative to the mass."""
+        rows, cols = self._sums
+        error = np.abs(rows - self.a).sum() + np.abs(cols - self.b).sum()
+        return float(error / self.a.sum())
+
+    @property
+    def relative_marginal_error(self) -> float:
+        """The largest relative error of a single atom."""
+        rows, cols = self._sums
+        pairs = ((rows, self.a), (cols, self.b))
+        return max(float((np.abs(s - w)[w > 0.0] / w[w > 0.0]).max()) for s, w in pairs)
+
+    @cached_property
+    def _rounded(self) -> tuple[float, float]:
+        r"""Cost and regulariser at :math:`\hat P`, in two passes over the plan."""
+        x = shrink(self._sums[0], self.a)
+        cols = np.zeros(self.b.size)
+        for start, stop, _, P in self._tiles():
+            cols += x[start:stop] @ P
+        y = shrink(cols, self.b)
+        rows, cols, cost, extra = np.empty(self.a.size), np.zeros(self.b.size), 0.0, 0.0
+        for start, stop, _, P in self._tiles():
+            P *= x[start:stop, None]
+            P *= y
+            rows[start:stop], cols = P.sum(axis=1), cols + P.sum(axis=0)
+        short_a, short_b = np.maximum(self.a - rows, 0.0), np.maximum(self.b - cols, 0.0)
+        total = short_b.sum()
+        for start, stop, C, P in self._tiles():
+            P *= x[start:stop, None]
+            P *= y
+            if total > 0.0:
+                P += np.outer(short_a[start:stop], short_b / total)
+            cost += _inner(C, P)
+            extra += self._regulariser(P)
+        return cost, extra
+
+    @cached_property
+    def cost(self) -> float:
+        """The transport cost of the plan, after rounding to exact marginals."""
+        return self._rounded[0]
+
+    @cached_property
+    def value(self) -> float:
+        """The regularised primal objective of the plan, after rounding to exact marginals."""
+        return self._rounded[0] + self._rounded[1]
+
+    @cached_property
+    def gap(self) -> float:
+        """Duality gap of the regularised problem."""
+        return self.value - self.fun
+
+    @cached_property
+    def bracket(self) -> tuple[float, float]:
+        """Lower and upper bound of the unregularised transport cost."""
+        g = self.potentials[1]
+        lower = float(self.b @ g)
+        for start, stop, C in tiles(self._cost):
+            least = np.where(self.b > 0.0, C - g, np.inf).min(axis=1)
+            lower += float(self.a[start:stop] @ np.where(self.a[start:stop] > 0.0, least, 0.0))
+        return lower, self.cost
+
+
+def problem_fields(problem: Problem, f: Array, g: Array, sparse: bool) -> dict[str, Any]:
+    """The fields of a `TransportResult` that follow from the problem and its potentials."""
+    f, g = problem.restore(f, g)
+    return {
+        "x": np.concatenate([f, g]),
+        "potentials": (f, g),
+        "problem": {
+            "cost": problem.given.data(),
+            "a": problem.masses[0],
+            "b": problem.masses[1],
+        },
+        "sparse": bool(sparse),
+    }
+
+
+def _inner(C: Array, P: Array) -> float:
+    """The sum of C P, where nothing is sent over an infinite cost."""
+    return float(np.multiply(C, P, where=P > 0.0, out=np.zeros_like(P)).sum())
