@@ -152,7 +152,7 @@ def check_cost(C: Any) -> CostLike:
     if isinstance(C, PointCost):
         return C
     if hasattr(C, "tile") and hasattr(C, "take"):
-        return C  # type: ignore[no-any-return]
+        return C
     C = as_floating("C", C)
     if C.dtype.kind == "c":
         raise TypeError(f"C must be real, got dtype {C.dtype}")
