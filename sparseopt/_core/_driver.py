@@ -37,6 +37,8 @@ class State:
         Iterations and seconds since the start, filled in by the driver.
     extra : dict of str to float
         Further quantities to record in the history.
+    stalled : str
+        Why no further step can help, such as ``"no step improves the objective"``; ends the run.
     advance : int
         Iterations of a compiled loop that the step made, for ``nit`` and ``max_iter``; the history
         has one entry for each step.
@@ -49,6 +51,7 @@ class State:
     time: float = 0.0
     extra: dict[str, float] = dataclasses.field(default_factory=dict)
     advance: int = 1
+    stalled: str = ""
 
 
 S = TypeVar("S", bound=State)
@@ -112,7 +115,7 @@ def iterate(
     Warns
     -----
     ConvergenceWarning
-        If the run ended by the budget, Ctrl-C or a value that is not finite.
+        If the run ended by the budget, a stall, Ctrl-C or a value that is not finite.
     """
     tol = positive("tol", tol)
     max_iter = integer("max_iter", max_iter, 0)
@@ -146,6 +149,9 @@ def iterate(
                         break
                 if state.certificate <= tol:
                     status = Status.CONVERGED
+                    break
+                if state.stalled:
+                    status, detail = Status.STALLED, state.stalled
                     break
     except KeyboardInterrupt:
         status = Status.INTERRUPTED
@@ -192,6 +198,8 @@ def _describe(status: Status, name: str, value: float, tol: float, nit: int, det
             return f"not converged: {reached} > tol {tol:.1e} {after} (max_iter)"
         case Status.STOPPED:
             return f"stopped by the callback {after}: {reached}"
+        case Status.STALLED:
+            return f"not converged: {detail}; {reached} > tol {tol:.1e} {after}"
         case Status.INTERRUPTED:
             return f"interrupted {after}: {reached}"
         case _:

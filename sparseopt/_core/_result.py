@@ -27,6 +27,7 @@ class Status(IntEnum):
     INTERRUPTED = 3
     NON_FINITE = 4
     HELD_OUT = 5
+    STALLED = 6
 
     @property
     def is_success(self) -> bool:

@@ -149,6 +149,19 @@ def test_objective_not_finite(value):
     assert f"the objective became {value}" in done.message
 
 
+def test_a_step_that_says_it_is_stalled_ends_the_run():
+    def step(state):
+        new = halve(state)
+        new.stalled = "no step is better" if state.nit == 4 else ""
+        return new
+
+    with pytest.warns(so.ConvergenceWarning, match="no step is better"):
+        done = run(step=step)
+    assert done.status is so.Status.STALLED
+    assert done.nit == 5
+    assert done.state.x[0] == 0.5**5
+
+
 def test_objective_nan_at_the_start():
     with pytest.warns(so.ConvergenceWarning, match="start"):
         done = run(state=start(fun=math.nan))
@@ -257,7 +270,7 @@ def test_fields_of_a_result():
 
 
 def test_status():
-    assert [s.is_success for s in so.Status] == [True, False, False, False, False, True]
+    assert [s.is_success for s in so.Status] == [True, False, False, False, False, True, False]
 
 
 @pytest.mark.parametrize(
