@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -35,8 +37,9 @@ def branch_and_bound(search: Search, root: RelaxedState, nodes: int) -> float:
     slack = SLACK * search.scale
     closed = math.inf  # the least bound among the branches that ended
     queue: list[tuple[float, int, _Node]] = []
+    ticket = itertools.count()
     first = _Node(root.fun, search.open, np.zeros_like(search.open), (root.alpha, root.fit.plan))
-    closed = _expand(search, first, root, queue, closed)
+    closed = _expand(search, first, root, queue, ticket, closed)
     count = 0
     while queue and count < nodes:
         bound, _, node = heapq.heappop(queue)
@@ -47,7 +50,7 @@ def branch_and_bound(search: Search, root: RelaxedState, nodes: int) -> float:
         count += 1
         state = search.relaxed(node.allowed, search.columns.k, node.start, top)
         node = dataclasses.replace(node, bound=max(bound, state.fun))
-        closed = _expand(search, node, state, queue, closed)
+        closed = _expand(search, node, state, queue, ticket, closed)
     remaining = min((item[0] for item in queue), default=math.inf)
     proved = min(closed, remaining)
     return max(root.fun, proved)
@@ -58,6 +61,7 @@ def _expand(
     node: _Node,
     state: RelaxedState,
     queue: list[tuple[float, int, _Node]],
+    ticket: Iterator[int],
     closed: float,
 ) -> float:
     """Close a node or queue its branches; the least bound of the closed ones."""
@@ -82,6 +86,7 @@ def _expand(
         if wanted[j].sum() == k:
             allowed[j] &= wanted[j]
         if search.support(allowed).feasible:
+            # Among equal bounds the youngest first: deeper nodes find plans.
             child = _Node(node.bound, allowed, wanted, (state.alpha, plan))
-            heapq.heappush(queue, (node.bound, -len(queue), child))
+            heapq.heappush(queue, (node.bound, -next(ticket), child))
     return closed

@@ -113,23 +113,26 @@ def largest(plan: Array, k: int) -> Array:
 
 
 def heuristic(search: Search, root: RelaxedState) -> None:
-    """Find a plan within the limit and improve it; the answer is ``search.best``."""
-    k = search.columns.k
+    """Find a plan within the limit and improve it; ``search.best`` is never None afterwards."""
+    columns, k = search.columns, search.columns.k
     state, support = _dive(search, root)
-    reduced = np.where(search.open, search.columns.cost - state.alpha, np.inf)
+    reduced = np.where(search.open, columns.cost - state.alpha, np.inf)
     reduced = reduced - state.fit.beta[:, None]
-    for start in (support, search.support(largest(root.fit.plan, k))):
-        fixed = repair(start, k, reduced)
-        if fixed.feasible:
-            improve(search, search.restricted(fixed, (state.alpha, fixed.flow)))
-            break
-    else:
-        made = covering(search.columns.a, search.columns.b, k, search.open)
-        fixed = search.support(made) if made is not None else fixed
-        if fixed.feasible:
-            improve(search, search.restricted(fixed))
+    found = repair(support, k, reduced)
+    if not found.feasible:
+        found = _fewer(found, repair(search.support(largest(root.fit.plan, k)), k, reduced))
+    for prices in (reduced, None):
+        if not found.feasible:
+            made = covering(columns.a, columns.b, k, search.open, prices)
+            found = found if made is None else _fewer(found, search.support(made))
+    if found.feasible:
+        improve(search, search.restricted(found, (state.alpha, found.flow)))
     if search.best is None:
-        search.weighed(fixed.flow, state.alpha, state.fit.beta, fixed)
+        search.weighed(found.flow, state.alpha, state.fit.beta, found)
+
+
+def _fewer(one: Support, other: Support) -> Support:
+    return other if other.missing < one.missing else one
 
 
 def _dive(search: Search, root: RelaxedState) -> tuple[RelaxedState, Support]:

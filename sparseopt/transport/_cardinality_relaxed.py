@@ -1,4 +1,4 @@
-"""The convex relaxation of cardinality-constrained transport, by proximal steps and Newton's method.
+"""The relaxation of cardinality-constrained transport, by proximal steps and Newton's method.
 
 A proximal step in the plan makes the dual smooth; Newton's method on its row potentials is exact as
 soon as the sets stay, and the steps get longer as the weight of the proximal term falls. As the
@@ -100,6 +100,11 @@ class RelaxedState(State):
     target: float
     inner: int = 0
 
+    @property
+    def plan(self) -> Array:
+        """The transposed plan."""
+        return self.fit.plan
+
 
 class Relaxation:
     """The steps of the method, for the driver."""
@@ -189,7 +194,7 @@ class Relaxation:
         )
         slope, length = float(now.residual @ step), 1.0
         noise = 1e-14 * max(self.scale, abs(now.fun))
-        for halvings in range(HALVINGS + 1):
+        for shortened in range(HALVINGS + 1):
             alpha = state.alpha + length * step
             fit = columns.fitted(alpha, state.centre, state.rho)
             turned = float(fit.residual @ step)
@@ -199,8 +204,7 @@ class Relaxation:
                 state.alpha, state.fit = alpha, fit
                 break
             length *= min(max(slope / (slope - turned), 0.1), 0.7) if turned < 0.0 else 0.5
-        state.damping *= 4.0 if halvings else 0.25
-        state.damping = min(max(state.damping, 1e-10), 1.0)
+        state.damping = min(max(state.damping * (4.0 if shortened else 0.25), 1e-10), 1.0)
         state.inner += 1
 
     def _measure(self, state: RelaxedState) -> None:

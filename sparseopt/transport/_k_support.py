@@ -121,20 +121,20 @@ def solve_column(v, b, k, gamma, rho, work, t, kind):  # type: ignore[no-untyped
             count += 1
     order = np.argsort(-work[:count], kind="mergesort")
     z, sums = np.empty(count + 1), np.zeros(count + 1)
-    for l in range(count):
-        z[l] = work[order[l]]
-        sums[l + 1] = sums[l] + z[l]
+    for e in range(count):
+        z[e] = work[order[e]]
+        sums[e + 1] = sums[e] + z[e]
     z[count] = low
     p, q, beta, tau = _decide(z, sums, count, k, b, gamma, rho, low)
     value = -0.5 * gamma * (k - p) * tau * tau
-    for l in range(q):
-        i = where[order[l]]
-        if l < p:
-            t[i], kind[i] = max((z[l] + beta) / whole, 0.0), ONE
-            value += (z[l] - 0.5 * whole * t[i]) * t[i]
+    for e in range(q):
+        i = where[order[e]]
+        if e < p:
+            t[i], kind[i] = max((z[e] + beta) / whole, 0.0), ONE
+            value += (z[e] - 0.5 * whole * t[i]) * t[i]
         else:
-            t[i], kind[i] = max((z[l] + beta - gamma * tau) / rho, 0.0), FREE
-            value += (z[l] - 0.5 * rho * t[i]) * t[i]
+            t[i], kind[i] = max((z[e] + beta - gamma * tau) / rho, 0.0), FREE
+            value += (z[e] - 0.5 * rho * t[i]) * t[i]
     return peak * b + value, beta - peak, gamma * tau - beta + peak
 
 
@@ -148,6 +148,4 @@ def solve_columns(alpha, cost, centre, b, k, gamma, rho, plan, kind, values, bet
             v[i] = alpha[i] - cost[j, i]
             if rho > 0.0:
                 v[i] += rho * centre[j, i]
-        values[j], beta[j], theta[j] = solve_column(
-            v, b[j], k, gamma, rho, work, plan[j], kind[j]
-        )
+        values[j], beta[j], theta[j] = solve_column(v, b[j], k, gamma, rho, work, plan[j], kind[j])

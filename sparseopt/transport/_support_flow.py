@@ -49,10 +49,10 @@ def max_flow(allowed, a, b, flow, rows_reached, dust):  # type: ignore[no-untype
                     if room[j] > dust:
                         found = j
                         break
-                    for l in range(n):
-                        if row_from[l] == -2 and flow[j, l] > dust:
-                            row_from[l] = j
-                            queue[tail] = l
+                    for e in range(n):
+                        if row_from[e] == -2 and flow[j, e] > dust:
+                            row_from[e] = j
+                            queue[tail] = e
                             tail += 1
         if found < 0:
             break
@@ -99,10 +99,10 @@ def _columns_short(allowed, b, flow, dust):  # type: ignore[no-untyped-def]
         for i in range(n):
             if allowed[j, i] and not row_known[i]:
                 row_known[i] = True
-                for l in range(m):
-                    if not short[l] and flow[l, i] > dust:
-                        short[l] = True
-                        queue[tail] = l
+                for e in range(m):
+                    if not short[e] and flow[e, i] > dust:
+                        short[e] = True
+                        queue[tail] = e
                         tail += 1
     return short
 
@@ -175,12 +175,15 @@ def _one_repair(support: Support, k: int, reduced: Array) -> Support | None:
     return None
 
 
-def covering(a: Array, b: Array, k: int, open_entries: Array) -> Array | None:
+def covering(
+    a: Array, b: Array, k: int, open_entries: Array, prices: Array | None = None
+) -> Array | None:
     """A support with at most k entries per column that carries a plan, or None.
 
     Columns are filled from the largest down, each with k - 1 whole rows and a part of one more:
     the smallest rows that reach, so that the large ones stay for later. With equal columns this
-    succeeds whenever ``m (k - 1) >= n - 1``; costs play no part.
+    succeeds whenever ``m (k - 1) >= n - 1``. With prices each column then changes single rows of
+    its choice for cheaper ones, which may leave the last columns without a choice.
     """
     left, allowed = a.copy(), np.zeros((b.size, a.size), bool)
     dust = 1e3 * DUST * float(a.sum())
@@ -190,6 +193,8 @@ def covering(a: Array, b: Array, k: int, open_entries: Array) -> Array | None:
         chosen = _window(left[rows], float(b[j]), k, dust)
         if chosen is None:
             return None
+        if prices is not None:
+            chosen = _cheaper(chosen, left[rows], prices[j, rows], float(b[j]), dust)
         need = float(b[j])
         for i in rows[chosen]:
             taken = min(float(left[i]), need)
@@ -210,9 +215,38 @@ def _window(sizes: Array, need: float, k: int, dust: float) -> Array | None:
             whole = sums[start + width] - sums[start]
             if whole > need + dust:
                 break
-            last = start + width + int(
-                np.searchsorted(sizes[start + width :], need - whole - dust)
-            )
+            rest = sizes[start + width :]
+            last = start + width + int(np.searchsorted(rest, need - whole - dust))
             if last < count:
                 return np.append(np.arange(start, start + width), last)
     return None
+
+
+def _cheaper(chosen: Array, sizes: Array, price: Array, need: float, dust: float) -> Array:
+    """Change single rows of a choice for others as long as that is cheaper; the last is the part.
+
+    Whole rows must fit in what is needed, and all together must reach it.
+    """
+    chosen = chosen.copy()
+    for _ in range(4 * chosen.size):
+        best, change = -1e-12 * max(float(np.abs(price[chosen]).max()) * need, 1e-300), None
+        inside = np.zeros(sizes.size, bool)
+        inside[chosen] = True
+        whole = float(sizes[chosen[:-1]].sum())
+        part = float(price[chosen[-1]])
+        for place, at in enumerate(chosen):
+            if place < chosen.size - 1:
+                total = whole - sizes[at] + sizes
+                fits = (total <= need + dust) & (total + sizes[chosen[-1]] >= need - dust)
+                gain = price * sizes - price[at] * sizes[at] - part * (sizes - sizes[at])
+            else:
+                fits = whole + sizes >= need - dust
+                gain = (price - part) * (need - whole)
+            gain = np.where(fits & ~inside, gain, np.inf)
+            to = int(np.argmin(gain))
+            if gain[to] < best:
+                best, change = float(gain[to]), (place, to)
+        if change is None:
+            break
+        chosen[change[0]] = change[1]
+    return chosen
