@@ -8,10 +8,14 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_costs": ["PointCost"],
+        "_entropic": ["entropic"],
+        "_entropic_result": ["EntropicResult"],
         "_result": ["TransportResult"],
     },
 )
 
 if TYPE_CHECKING:
     from ._costs import PointCost as PointCost
+    from ._entropic import entropic as entropic
+    from ._entropic_result import EntropicResult as EntropicResult
     from ._result import TransportResult as TransportResult
