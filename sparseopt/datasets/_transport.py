@@ -11,18 +11,22 @@ from .._core._validate import choice, integer, parameter
 
 Array = np.ndarray[Any, Any]
 
+BLOCK = 1 << 20  # costs that are looked at together
+
 
 class Transport(NamedTuple):
     """A cost ``C``, the marginals ``a`` and ``b``, and the points ``x`` and ``y``, or None."""
 
-    C: Array
+    C: Any
     a: Array
     b: Array
     x: Array | None = None
     y: Array | None = None
 
 
-def transport_clouds(n: int, d: int = 5, m: int | None = None, *, rng: Any = 0) -> Transport:
+def transport_clouds(
+    n: int, d: int = 5, m: int | None = None, *, lazy: bool = False, rng: Any = 0
+) -> Transport:
     r"""Two clouds of points with uniform weights.
 
     The rows of x are standard normal. So are those of y, before 2 is added to every coordinate of
@@ -38,6 +42,8 @@ def transport_clouds(n: int, d: int = 5, m: int | None = None, *, rng: Any = 0) 
         Dimension of the points.
     m : int, optional
         Number of points of the second cloud; by default n.
+    lazy : bool
+        Give C as a `sparseopt.transport.PointCost`, for more points than a matrix has room for.
     rng : None, int or numpy.random.Generator
         Source of the random numbers.
 
@@ -67,9 +73,22 @@ def transport_clouds(n: int, d: int = 5, m: int | None = None, *, rng: Any = 0) 
     y = rng.standard_normal((m, d))
     y[: m // 2] += 2.0
     y[m // 2 :] *= 0.5
+    masses = np.full(n, 1.0 / n), np.full(m, 1.0 / m)
+    if lazy:
+        return Transport(_point_cost(x, y), *masses, x, y)
     C = cdist(x, y, "sqeuclidean")
     C /= C.max()
-    return Transport(C, np.full(n, 1.0 / n), np.full(m, 1.0 / m), x, y)
+    return Transport(C, *masses, x, y)
+
+
+def _point_cost(x: Array, y: Array) -> Any:
+    """The squared Euclidean cost, divided by its maximum, without its matrix."""
+    from ..transport import PointCost
+
+    cost = PointCost(x, y)
+    height = max(1, BLOCK // len(y))
+    largest = max(cost.tile(i, i + height).max() for i in range(0, len(x), height))
+    return PointCost(x, y, scale=1.0 / largest)
 
 
 def transport_assignment(n: int, *, rng: Any = 0) -> Transport:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from sparseopt.datasets import transport_assignment, transport_clouds, transport_digits
+from sparseopt.datasets import _transport, transport_assignment, transport_clouds, transport_digits
 
 
 @given(
@@ -33,6 +33,17 @@ def test_the_clouds_of_500_points_are_those_of_the_published_figure():
     C, *_ = transport_clouds(500)
     rows, cols = linear_sum_assignment(C)
     assert C[rows, cols].mean() == pytest.approx(0.06088725687, rel=1e-9)
+
+
+@pytest.mark.parametrize("block", [1, 20, 1 << 20])
+def test_clouds_without_the_matrix(monkeypatch, block):
+    monkeypatch.setattr(_transport, "BLOCK", block)
+    C, *others = transport_clouds(13, m=7)
+    lazy, *same = transport_clouds(13, m=7, lazy=True)
+    assert lazy.shape == (13, 7)
+    np.testing.assert_allclose(lazy.tile(0, 13), C, rtol=1e-14)
+    for one, other in zip(others, same, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_assignment():
