@@ -19,7 +19,7 @@ from ._k_support import solve_columns
 
 Array = np.ndarray[Any, Any]
 
-FALL, FLOOR = 0.3, 1e-5  # the proximal weight: factor per step, least relative to the first
+FALL, FLOOR = 0.4, 1e-4  # the proximal weight: factor per step, least relative to the first
 LONG = 50  # Newton steps after which an inner problem is left as it is
 HALVINGS = 40
 
@@ -43,13 +43,13 @@ class Columns:
         """The best columns at row potentials; see `solve_columns`."""
         m, n = self.cost.shape
         plan, kinds = np.empty((m, n)), np.empty((m, n), np.int8)
-        values, beta = np.empty(m), np.empty(m)
+        values, beta, theta = np.empty(m), np.empty(m), np.empty(m)
         if centre is None:
             centre = self.cost[:0]
-        arrays = (plan, kinds, values, beta)
+        arrays = (plan, kinds, values, beta, theta)
         solve_columns(alpha, self.cost, centre, self.b, self.k, self.gamma, rho, *arrays)
         residual = self.a - plan.sum(axis=0)
-        return Fit(plan, kinds, values, beta, residual, float(self.a @ alpha - values.sum()))
+        return Fit(plan, kinds, values, beta, theta, residual, float(self.a @ alpha - values.sum()))
 
     def bound(self, alpha: Array) -> Fit:
         """The semi-dual objective, a lower bound of both problems, and the columns it chose."""
@@ -74,6 +74,7 @@ class Fit:
     kinds: Array
     values: Array
     beta: Array
+    theta: Array
     residual: Array
     fun: float
 
@@ -110,7 +111,7 @@ class Relaxation:
         self.product = product
         spread = columns.gamma * float((product.sum(axis=1) ** 2).sum()) / columns.k
         self.scale = columns.mass * span + spread
-        self.rho = max(span, 1e-3 * self.scale / columns.mass) / float(columns.b.mean())
+        self.rho = max(span / float(columns.b.mean()), columns.gamma)
 
     def start(self, alpha: Array | None = None, plan: Array | None = None) -> RelaxedState:
         """The first iterate; with potentials or a plan of a similar problem, a nearer one."""
@@ -144,7 +145,8 @@ class Relaxation:
             self._move(state, old.extra.get("gap", math.inf) <= self.tol)
             error = state.fit.error(columns.mass)
         if error > state.target:
-            self._newton(state, error)
+            self._lift(state)
+            self._newton(state, state.fit.error(columns.mass))
         if state.fit.error(columns.mass) <= max(state.target, self.tol) or state.inner >= LONG:
             self._measure(state)
         return state
@@ -152,12 +154,31 @@ class Relaxation:
     def _move(self, state: RelaxedState, small: bool) -> None:
         """The proximal step."""
         change = float(np.abs(state.fit.plan - state.centre).sum()) / self.columns.mass
-        if state.inner < LONG:
+        if state.inner < LONG and not small:
             state.rho = max(FALL * state.rho, FLOOR * self.rho)
-        state.target = 0.3 * self.tol if small else min(1e-3, max(1e-2 * change, 0.1 * self.tol))
+        state.target = min(1e-3, max(1e-2 * change, 0.1 * self.tol))
         state.centre, state.inner = state.fit.plan, 0
         state.alpha = state.alpha - float(self.columns.a @ state.alpha) / self.columns.mass
         state.fit = self.columns.fitted(state.alpha, state.centre, state.rho)
+
+    def _lift(self, state: RelaxedState) -> None:
+        """Raise the potentials of rows that get nothing to where they would; it costs nothing.
+
+        Newton's system knows nothing of such rows, and would reach them by the shift alone.
+        """
+        columns, fit, rho = self.columns, state.fit, state.rho
+        empty = np.flatnonzero(~fit.plan.any(axis=0))
+        if not empty.size:
+            return
+        entry = columns.cost[:, empty] - rho * state.centre[:, empty] + fit.theta[:, None]
+        level = entry.min(axis=0)
+        for push in (1.0, 1e-1, 1e-2, 1e-3):  # many rows may want the same column
+            alpha = state.alpha.copy()
+            alpha[empty] = np.maximum(level + push * rho * columns.a[empty], alpha[empty])
+            raised = columns.fitted(alpha, state.centre, rho)
+            if raised.fun >= fit.fun:
+                state.alpha, state.fit = alpha, raised
+                return
 
     def _newton(self, state: RelaxedState, error: float) -> None:
         columns, now = self.columns, state.fit
@@ -171,12 +192,15 @@ class Relaxation:
         for halvings in range(HALVINGS + 1):
             alpha = state.alpha + length * step
             fit = columns.fitted(alpha, state.centre, state.rho)
-            if fit.fun >= now.fun + 1e-4 * length * slope - noise:
+            turned = float(fit.residual @ step)
+            rise = fit.fun - now.fun
+            # Near the end rounding hides the rise; the slope still tells a step too far.
+            if rise >= 1e-4 * length * slope or (rise >= -noise and turned >= -0.5 * slope):
                 state.alpha, state.fit = alpha, fit
                 break
-            length *= 0.5
-        state.damping = state.damping * (4.0 if halvings else 0.5)
-        state.damping = min(max(state.damping, 1e-10), 1e6)
+            length *= min(max(slope / (slope - turned), 0.1), 0.7) if turned < 0.0 else 0.5
+        state.damping *= 4.0 if halvings else 0.25
+        state.damping = min(max(state.damping, 1e-10), 1.0)
         state.inner += 1
 
     def _measure(self, state: RelaxedState) -> None:

@@ -88,7 +88,7 @@ def _decide(z, sums, size, k, b, gamma, rho, low):  # type: ignore[no-untyped-de
 
 @jit
 def solve_column(v, b, k, gamma, rho, work, t, kind):  # type: ignore[no-untyped-def]
-    """The best column for the scores ``v``: its value and its shift.
+    """The best column for the scores ``v``: its value, its shift and its threshold.
 
     ``max <v, t> - gamma/2 |t|_k^2 - rho/2 |t|^2`` over ``t >= 0`` with ``sum t = b``, for the
     k-support norm, whose square is ``min sum t_i^2 / u_i`` over shares ``0 <= u <= 1`` that sum to
@@ -112,7 +112,7 @@ def solve_column(v, b, k, gamma, rho, work, t, kind):  # type: ignore[no-untyped
                 t[i], kind[i] = (z - low) / whole, ONE
                 square += t[i] * t[i]
                 linear += z * t[i]
-        return peak * b + linear - 0.5 * whole * square, -low - peak
+        return peak * b + linear - 0.5 * whole * square, -low - peak, low + peak
     where = np.empty(count, np.int64)
     count = 0
     for i in range(v.size):
@@ -135,11 +135,11 @@ def solve_column(v, b, k, gamma, rho, work, t, kind):  # type: ignore[no-untyped
         else:
             t[i], kind[i] = max((z[l] + beta - gamma * tau) / rho, 0.0), FREE
             value += (z[l] - 0.5 * rho * t[i]) * t[i]
-    return peak * b + value, beta - peak
+    return peak * b + value, beta - peak, gamma * tau - beta + peak
 
 
 @jit
-def solve_columns(alpha, cost, centre, b, k, gamma, rho, plan, kind, values, beta):  # type: ignore[no-untyped-def]
+def solve_columns(alpha, cost, centre, b, k, gamma, rho, plan, kind, values, beta, theta):  # type: ignore[no-untyped-def]
     """`solve_column` for the scores ``alpha - cost + rho * centre`` of every column."""
     m, n = cost.shape
     v, work = np.empty(n), np.empty(n)
@@ -148,4 +148,6 @@ def solve_columns(alpha, cost, centre, b, k, gamma, rho, plan, kind, values, bet
             v[i] = alpha[i] - cost[j, i]
             if rho > 0.0:
                 v[i] += rho * centre[j, i]
-        values[j], beta[j] = solve_column(v, b[j], k, gamma, rho, work, plan[j], kind[j])
+        values[j], beta[j], theta[j] = solve_column(
+            v, b[j], k, gamma, rho, work, plan[j], kind[j]
+        )
