@@ -9,9 +9,12 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_costs": ["PointCost"],
         "_result": ["TransportResult"],
+        "_routing": ["Routing", "route"],
     },
 )
 
 if TYPE_CHECKING:
     from ._costs import PointCost as PointCost
     from ._result import TransportResult as TransportResult
+    from ._routing import Routing as Routing
+    from ._routing import route as route
