@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "_entropic": ["entropic"],
         "_entropic_result": ["EntropicResult"],
         "_result": ["TransportResult"],
+        "_routing": ["Routing", "route"],
     },
 )
 
@@ -19,3 +20,5 @@ if TYPE_CHECKING:
     from ._entropic import entropic as entropic
     from ._entropic_result import EntropicResult as EntropicResult
     from ._result import TransportResult as TransportResult
+    from ._routing import Routing as Routing
+    from ._routing import route as route
