@@ -148,6 +148,4 @@ def solve_columns(alpha, cost, centre, b, k, gamma, rho, plan, kind, values, bet
             v[i] = alpha[i] - cost[j, i]
             if rho > 0.0:
                 v[i] += rho * centre[j, i]
-        values[j], beta[j], theta[j] = solve_column(
-            v, b[j], k, gamma, rho, work, plan[j], kind[j]
-        )
+        values[j], beta[j], theta[j] = solve_column(v, b[j], k, gamma, rho, work, plan[j], kind[j])

@@ -53,7 +53,10 @@ class TransportResult(Result):
     sparse: bool = False
 
     def _entries(self, start: int, stop: int, C: Array) -> Array:
-        """Rows of the plan, in float64, where both atoms have mass (a new array)."""
+        """Rows of the plan, in float64, where both atoms have mass (a new array).
+
+        ``C`` are costs without the shift; `_duals` are the potentials that go with them.
+        """
         raise NotImplementedError
 
     def _regulariser(self, P: Array) -> float:
@@ -63,6 +66,17 @@ class TransportResult(Result):
     @cached_property
     def _cost(self) -> CostLike:
         return from_data(self.problem["cost"])
+
+    @property
+    def _shift(self) -> float:
+        """What was taken off the costs; a large offset would cost the potentials digits."""
+        return float(self.problem["shift"])
+
+    @property
+    def _duals(self) -> tuple[Array, Array]:
+        """Potentials for the costs without the shift."""
+        f, g = self.problem["potentials"]
+        return f, g
 
     @property
     def a(self) -> Array:
@@ -79,6 +93,8 @@ class TransportResult(Result):
         empty_rows, empty_cols = self.a == 0.0, self.b == 0.0
         some = empty_rows.any() or empty_cols.any()
         for start, stop, C in tiles(self._cost):
+            if self._shift:
+                C = C - self._shift
             P = self._entries(start, stop, C)
             if some:
                 P[empty_rows[start:stop]] = 0.0
@@ -164,7 +180,7 @@ class TransportResult(Result):
                 P += np.outer(short_a[start:stop], short_b / total)
             cost += _inner(C, P)
             extra += self._regulariser(P)
-        return cost, extra
+        return cost + self._shift * float(self.a.sum()), extra
 
     @cached_property
     def cost(self) -> float:
@@ -184,10 +200,10 @@ class TransportResult(Result):
     @cached_property
     def bracket(self) -> tuple[float, float]:
         """Lower and upper bound of the unregularised transport cost."""
-        g = self.potentials[1]
-        lower = float(self.b @ g)
+        g = self._duals[1]
+        lower = float(self.b @ g) + self._shift * float(self.a.sum())
         for start, stop, C in tiles(self._cost):
-            least = np.where(self.b > 0.0, C - g, np.inf).min(axis=1)
+            least = np.where(self.b > 0.0, C - self._shift - g, np.inf).min(axis=1)
             lower += float(self.a[start:stop] @ np.where(self.a[start:stop] > 0.0, least, 0.0))
         return lower, self.cost
 
@@ -195,13 +211,16 @@ class TransportResult(Result):
 def problem_fields(problem: Problem, f: Array, g: Array, sparse: bool) -> dict[str, Any]:
     """The fields of a `TransportResult` that follow from the problem and its potentials."""
     f, g = problem.restore(f, g)
+    shifted = g + problem.shift
     return {
-        "x": np.concatenate([f, g]),
-        "potentials": (f, g),
+        "x": np.concatenate([f, shifted]),
+        "potentials": (f, shifted),
         "problem": {
             "cost": problem.given.data(),
             "a": problem.masses[0],
             "b": problem.masses[1],
+            "shift": problem.shift,
+            "potentials": (f, g),
         },
         "sparse": bool(sparse),
     }
