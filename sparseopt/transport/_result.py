@@ -13,7 +13,7 @@ from .._core import Result
 from .._core._validate import parameter
 from ._costs import CostLike, from_data, tiles
 from ._problem import Problem
-from ._rounding import round_sparse, shrink
+from ._rounding import round_on_support, round_sparse, shrink
 
 Array = np.ndarray[Any, Any]
 
@@ -123,17 +123,24 @@ class TransportResult(Result):
             The plan; its distance from the dense one is at most twice the marginal error of what
             was kept.
         """
-        from scipy.sparse import csr_array, vstack
-
         n, m = self._cost.shape
         if threshold is None:
             threshold = DROP * float(self.a.sum()) / (n * m)
         threshold = parameter("threshold", threshold, finite=True)
+        return self._round_kept(threshold)
+
+    def _round_kept(self, threshold: float) -> Any:
+        """The entries of at least ``threshold``, moved to exact marginals."""
+        from scipy.sparse import csr_array, vstack
+
         parts = []
         for *_, P in self._tiles():
             P[threshold > P] = 0.0
             parts.append(csr_array(P))
-        return round_sparse(vstack(parts, format="csr"), self.a, self.b)
+        kept = vstack(parts, format="csr")
+        if self.problem["forbidden"]:
+            return round_on_support(kept, self.a, self.b)
+        return round_sparse(kept, self.a, self.b)
 
     @cached_property
     def _sums(self) -> tuple[Array, Array]:
@@ -160,7 +167,9 @@ class TransportResult(Result):
 
     @cached_property
     def _rounded(self) -> tuple[float, float]:
-        r"""Cost and regulariser at :math:`\hat P`, in two passes over the plan."""
+        r"""Cost and regulariser at :math:`\hat P`, in passes over the plan."""
+        if self.problem["forbidden"]:
+            return self._rounded_on_support()
         x = shrink(self._sums[0], self.a)
         cols = np.zeros(self.b.size)
         for start, stop, _, P in self._tiles():
@@ -181,6 +190,16 @@ class TransportResult(Result):
             cost += _inner(C, P)
             extra += self._regulariser(P)
         return cost + self._shift * float(self.a.sum()), extra
+
+    def _rounded_on_support(self) -> tuple[float, float]:
+        """The same where a change outside the support would cost infinitely much."""
+        kept = self._round_kept(0.0)
+        cost = extra = 0.0
+        for start, stop, C in tiles(self._cost):
+            P = kept[start:stop].toarray()
+            cost += _inner(C, P)
+            extra += self._regulariser(P)
+        return cost, extra
 
     @cached_property
     def cost(self) -> float:
@@ -220,6 +239,7 @@ def problem_fields(problem: Problem, f: Array, g: Array, sparse: bool) -> dict[s
             "a": problem.masses[0],
             "b": problem.masses[1],
             "shift": problem.shift,
+            "forbidden": problem.forbidden,
             "potentials": (f, g),
         },
         "sparse": bool(sparse),
