@@ -15,7 +15,7 @@ TINY = 1e-290  # a pivot below this is zero: its inverse could overflow
 
 
 @jit
-def eliminate(rows, cols, weight, excess):  # type: ignore[no-untyped-def]
+def eliminate(rows, cols, weight, excess, limit):  # type: ignore[no-untyped-def]
     """Factor ``Laplacian(edges) + diag(excess)``, all weights and excesses nonnegative.
 
     The diagonal is never formed: a pivot is the sum of the edges a node still has and its excess
@@ -23,8 +23,9 @@ def eliminate(rows, cols, weight, excess):  # type: ignore[no-untyped-def]
     exact to a few roundings each, however far the weights are apart. The last node of a component
     without excess has the pivot 0; its inverse is taken as 0, which grounds the component there.
 
-    Returns the factor in the order of elimination: column k holds the later positions ``index``
-    with ``ratio = weight / pivot``; ``position`` is where every node went.
+    Returns whether it was done, which it is not if all nodes left at some point have more than
+    ``limit`` neighbours, and the factor in the order of elimination: column k holds the later
+    positions ``later`` with ``ratio = weight / pivot``; ``position`` is where every node went.
     """
     nodes = excess.size
     excess = excess.copy()
@@ -40,6 +41,8 @@ def eliminate(rows, cols, weight, excess):  # type: ignore[no-untyped-def]
     for k in range(nodes):
         while head[low] < 0:
             low += 1
+        if low > limit:
+            return False, ptr, index, ratio, inverse_pivot, position
         node = head[low]
         _unlink(head, following, previous, length, node)
         position[node] = k
@@ -66,7 +69,7 @@ def eliminate(rows, cols, weight, excess):  # type: ignore[no-untyped-def]
             low = min(low, length[i])
     for e in range(ptr[nodes]):
         index[e] = position[index[e]]
-    return ptr, index[: ptr[nodes]], ratio[: ptr[nodes]], inverse_pivot, position
+    return True, ptr, index[: ptr[nodes]], ratio[: ptr[nodes]], inverse_pivot, position
 
 
 @jit

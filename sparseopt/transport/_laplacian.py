@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ._bipartite_system import WEAK, BipartiteSystem
-from ._forest_preconditioner import forest_factor
+from ._forest_preconditioner import forest_factor, largest_share
 from ._laplacian_kernels import FACTOR, JACOBI, Factor, conjugate_gradients
 
 Array = np.ndarray[Any, Any]
@@ -16,7 +17,8 @@ Array = np.ndarray[Any, Any]
 FLOOR = 1e-12  # of the reduced diagonal, relative to the full one
 DENSITY = 1.5  # entries kept beside the forest, per node of the larger side
 TREELIKE = 2.0  # with no more entries than this per node the forest is as good as exact
-SPARSE = 12.0  # with more entries than this per node the forest says too little
+SPARSE = 12.0  # with more entries than this per node, or less than this share of the sum of W
+SHARE = 0.8  # in the 2 largest entries per node, the forest says too little
 TRIAL = 60  # Jacobi iterations that cost about as much as a forest
 PATIENCE = 300  # iterations with the forest before the dense factor takes over
 DENSE_LIMIT = 4000  # largest order of a dense factor (128 MB)
@@ -74,10 +76,11 @@ def solve_bipartite(
       eliminated exactly. More entries make fewer but far dearer iterations.
     - ``"cholesky"``: by a dense factor of the reduced matrix, as iterative refinement.
     - ``"auto"``: counts the entries of W per node of the larger side. Up to 2, the forest at
-      once; up to 12, 60 Jacobi iterations, which cost about a forest, and the forest from where
-      they end; above, 180 Jacobi iterations. The dense factor takes over after these, or after
-      300 iterations with the forest, if the smaller side has at most 4000 nodes; the forest goes
-      on otherwise.
+      once. Up to 12, 60 Jacobi iterations, which cost about a forest; if the mean rate so far
+      then foretells more than 180 to come, the forest from where they end; and so after every
+      60. Above 12, or if the 2 largest entries per node hold less than 0.8 of the sum of W, the
+      forest says too little, and Jacobi goes on. The dense factor takes over from either after
+      300 iterations if the smaller side has at most 4000 nodes.
 
     A connected component without excess (``s = 0`` and full sums) is singular. Its part of the
     right-hand side is changed by a multiple of its diagonal (the least change in the norm of
@@ -132,7 +135,7 @@ def _solve_reduced(
 ) -> tuple[int, str]:
     """Advance ``x`` and its residual ``r`` in place by one preconditioner after another."""
     iterations, used = 0, preconditioner
-    for kind, budget in _stages(system, preconditioner, max_iter):
+    for kind, budget, trial in _stages(system, preconditioner, max_iter):
         budget = min(budget, max_iter - iterations)
         if budget <= 0 or (iterations > 0 and np.linalg.norm(r) <= target):
             break
@@ -140,25 +143,40 @@ def _solve_reduced(
         if kind == "cholesky":
             iterations += _refine(system, r, x, target, budget)
         else:
-            iterations += _iterate(system, r, x, target, budget, kind)
+            iterations += _iterate(system, r, x, target, budget, trial, kind)
     return iterations, used
 
 
-def _stages(system: BipartiteSystem, preconditioner: str, max_iter: int) -> list[tuple[str, int]]:
-    """The preconditioners to try in turn, with the iterations each may take."""
+def _stages(
+    system: BipartiteSystem, preconditioner: str, max_iter: int
+) -> Iterator[tuple[str, int, int]]:
+    """The preconditioners to try in turn, the iterations each may take, and the trial of each."""
     if preconditioner != "auto":
-        return [(preconditioner, max_iter)]
+        yield preconditioner, max_iter, max_iter
+        return
     larger = system.far.size
-    last = [("cholesky", max_iter)] if system.near.size <= DENSE_LIMIT else []
-    if system.entries <= TREELIKE * larger:
-        return [("forest", PATIENCE if last else max_iter), *last]
-    if system.entries <= SPARSE * larger:
-        return [("jacobi", TRIAL), ("forest", PATIENCE if last else max_iter), *last]
-    return [("jacobi", 3 * TRIAL), *(last or [("forest", max_iter)])]
+    dense = system.near.size <= DENSE_LIMIT
+    if system.entries > TREELIKE * larger:
+        yield "jacobi", max_iter, TRIAL if system.entries <= SPARSE * larger else 2 * TRIAL
+    if (
+        system.entries <= SPARSE * larger
+        and largest_share(system.compressed[2], 2 * larger) > SHARE
+    ):
+        yield "forest", PATIENCE if dense else max_iter, max_iter
+    else:
+        yield "jacobi", PATIENCE if dense else max_iter, max_iter
+    if dense:
+        yield "cholesky", max_iter, max_iter
 
 
 def _iterate(
-    system: BipartiteSystem, r: Array, x: Array, target: float, max_iter: int, kind: str
+    system: BipartiteSystem,
+    r: Array,
+    x: Array,
+    target: float,
+    max_iter: int,
+    trial: int,
+    kind: str,
 ) -> int:
     if kind == "forest":
         inverse, code = np.empty(0), FACTOR
@@ -168,18 +186,8 @@ def _iterate(
         inverse, code, factor = np.zeros(r.size), JACOBI, _NO_FACTOR
         d = np.maximum(system.diagonal, FLOOR * system.near)
         np.divide(1.0, d, out=inverse, where=system.near_inverse > 0.0)
-    return conjugate_gradients(
-        system.weights,
-        system.near,
-        system.far_inverse,
-        code,
-        inverse,
-        factor,
-        r,
-        x,
-        target,
-        max_iter,
-    )
+    operator = system.weights, system.near, system.far_inverse
+    return conjugate_gradients(*operator, code, inverse, factor, r, x, target, max_iter, trial)
 
 
 def _refine(system: BipartiteSystem, r: Array, x: Array, target: float, max_iter: int) -> int:

@@ -229,19 +229,25 @@ def _precondition(kind, inverse_diagonal, factor, r, work, z):  # type: ignore[n
 
 @jit
 def conjugate_gradients(  # type: ignore[no-untyped-def]
-    weights, near, far_inverse, kind, inverse_diagonal, factor, r, x, target, max_iter
+    weights, near, far_inverse, kind, inverse_diagonal, factor, r, x, target, max_iter, trial
 ):
     """Preconditioned CG on the reduced system; ``r`` and ``x`` are advanced in place.
 
-    Stops at a residual norm of ``target``, after ``max_iter`` iterations, or when a direction has
-    no curvature left above rounding. Returns the iterations made.
+    Stops at a residual norm of ``target``, after ``max_iter`` iterations, when a direction has no
+    curvature left above rounding, or if after each ``trial`` iterations the mean rate so far
+    foretells more than three times as many to come. Returns the iterations made.
     """
     n = r.size
     z, p, y = np.empty(n), np.zeros(n), np.empty(n)
     t, work = np.empty(far_inverse.size), np.empty(n + far_inverse.size)
-    rz_old = 1.0
+    rz_old = first = 1.0
     for it in range(max_iter):
-        if not np.sqrt(np.dot(r, r)) > target:
+        norm = np.sqrt(np.dot(r, r))
+        if not norm > target:
+            return it
+        if it == 0:
+            first = norm
+        elif it % trial == 0 and target * (first / norm) ** (3.0 * trial / it) < norm:
             return it
         _precondition(kind, inverse_diagonal, factor, r, work, z)
         rz = np.dot(r, z)

@@ -223,7 +223,8 @@ def test_elimination_is_exact_to_the_last_digits_however_far_the_weights():
     rows, cols = np.array([0, 1, 0], np.int32), np.array([2, 2, 3], np.int32)
     weight = np.array([1.0, 1e-40, 1e-25])
     excess = np.array([0.0, 1e-60, 0.0, 0.0])
-    ptr, later, ratio, inverse, position = eliminate(rows, cols, weight, excess)
+    done, ptr, later, ratio, inverse, position = eliminate(rows, cols, weight, excess, 4)
+    assert done
     A = [[Fraction(0)] * 4 for _ in range(4)]
     for i, j, w in zip(rows, cols, weight, strict=True):
         A[i][j] = A[j][i] = -Fraction(w)
@@ -299,9 +300,10 @@ def test_auto_follows_its_rule():
     assert used(rng.uniform(size=(50, 60)), rng.normal(size=50), 1e-6) == "jacobi"
     far_ends = np.sign(np.arange(2600) - 1299.5)
 
-    def band(width):
-        offsets = range(1 - width, width)
-        return sparse.diags_array([1.0] * len(offsets), offsets=offsets, shape=(2600, 2600)).tocsr()
+    def band(width, decay):
+        offsets = np.arange(1 - width, width)
+        weights = list(decay ** -np.abs(offsets))
+        return sparse.diags_array(weights, offsets=offsets, shape=(2600, 2600)).tocsr()
 
-    assert used(band(3), far_ends, 1e-10) == "forest"
-    assert used(band(7), far_ends, 1e-10) == "cholesky"
+    assert used(band(3, 1e3), far_ends, 1e-10) == "forest"
+    assert used(band(7, 1.0), far_ends, 1e-10) == "cholesky"
