@@ -8,10 +8,14 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_costs": ["PointCost"],
+        "_exact": ["exact"],
+        "_explicit": ["ExplicitResult"],
         "_result": ["TransportResult"],
     },
 )
 
 if TYPE_CHECKING:
     from ._costs import PointCost as PointCost
+    from ._exact import exact as exact
+    from ._explicit import ExplicitResult as ExplicitResult
     from ._result import TransportResult as TransportResult
