@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "_exact": ["exact"],
         "_explicit": ["ExplicitResult"],
         "_result": ["TransportResult"],
+        "_wasserstein_1d": ["LineResult", "wasserstein_1d"],
     },
 )
 
@@ -19,3 +20,5 @@ if TYPE_CHECKING:
     from ._exact import exact as exact
     from ._explicit import ExplicitResult as ExplicitResult
     from ._result import TransportResult as TransportResult
+    from ._wasserstein_1d import LineResult as LineResult
+    from ._wasserstein_1d import wasserstein_1d as wasserstein_1d

@@ -207,4 +207,12 @@ def from_data(data: dict[str, Any]) -> CostLike:
     """The cost that `data` was made from."""
     if "C" in data:
         return MatrixCost(data["C"])
+    if "cells" in data:
+        from ._grid_cost import GridCost
+
+        return GridCost.from_data(data)
+    if "power" in data:
+        from ._wasserstein_1d import LineCost
+
+        return LineCost(**data)
     return PointCost(**data)

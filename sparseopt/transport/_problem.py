@@ -128,15 +128,8 @@ def check_problem(C: Any, a: Any, b: Any, *, balanced: bool = True, forbid: bool
     cost = check_cost(C)
     n, m = cost.shape
     a, b = check_masses("a", a, n), check_masses("b", b, m)
-    total = float(a.sum())
     if balanced:
-        other = float(b.sum())
-        if abs(total - other) > MISMATCH * max(total, other):
-            raise ValueError(
-                f"b must have the total mass of a, {total:.9g}, got {other:.9g}; "
-                "for masses that differ see transport.unbalanced and transport.partial"
-            )
-        b = b * (total / other)
+        b = balance(a, b)
     rows, cols = np.flatnonzero(a), np.flatnonzero(b)
     inner = cost if rows.size == n and cols.size == m else cost.take(rows, cols)
     low, high, forbidden = _range(inner, forbid, (rows, cols))
@@ -178,6 +171,17 @@ def check_masses(name: str, masses: Any, size: int) -> Array:
     if not masses.any():
         raise ValueError(f"{name} must hold mass, got all zeros")
     return masses
+
+
+def balance(a: Array, b: Array) -> Array:
+    """The second masses, rescaled to the total of the first; more than rounding is an error."""
+    total, other = float(a.sum()), float(b.sum())
+    if abs(total - other) > MISMATCH * max(total, other):
+        raise ValueError(
+            f"b must have the total mass of a, {total:.9g}, got {other:.9g}; "
+            "for masses that differ see transport.unbalanced and transport.partial"
+        )
+    return b * (total / other)
 
 
 def _range(cost: CostLike, forbid: bool, names: tuple[Array, Array]) -> tuple[float, float, bool]:
