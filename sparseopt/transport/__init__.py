@@ -8,17 +8,29 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_costs": ["PointCost"],
+        "_entropic": ["entropic"],
+        "_entropic_result": ["EntropicResult"],
         "_exact": ["exact"],
         "_explicit": ["ExplicitResult"],
+        "_grid_cost": ["GridCost"],
         "_result": ["TransportResult"],
+        "_routing": ["Routing", "route"],
+        "_wasserstein": ["GridResult", "wasserstein"],
         "_wasserstein_1d": ["LineResult", "wasserstein_1d"],
     },
 )
 
 if TYPE_CHECKING:
     from ._costs import PointCost as PointCost
+    from ._entropic import entropic as entropic
+    from ._entropic_result import EntropicResult as EntropicResult
     from ._exact import exact as exact
     from ._explicit import ExplicitResult as ExplicitResult
+    from ._grid_cost import GridCost as GridCost
     from ._result import TransportResult as TransportResult
+    from ._routing import Routing as Routing
+    from ._routing import route as route
+    from ._wasserstein import GridResult as GridResult
+    from ._wasserstein import wasserstein as wasserstein
     from ._wasserstein_1d import LineResult as LineResult
     from ._wasserstein_1d import wasserstein_1d as wasserstein_1d

@@ -222,9 +222,7 @@ class _Sweeps:
 
     def step(self, old: _State) -> _State:
         """One sweep, at a lower strength if the last one was good enough."""
-        if old.sweeps == 0 or (self.eps == old.eps and self.kernel.eps == old.eps):
-            return self._sweep(old, old.g)
-        if self._stage_is_done(old):
+        if old.eps != self.eps and self._stage_is_done(old):
             self.kernel = GridKernel(self.cost, self._stage(old.eps / RATIO))
             return self._sweep(None, old.g)
         return self._sweep(old, old.g)
@@ -233,8 +231,8 @@ class _Sweeps:
         if self.eps is not None:
             return state.extra["marginal_error"] <= STAGE
         # What rounding adds to the cost must be small beside what the strength does.
-        width = state.certificate * self.null
-        return bool(state.extra["marginal_error"] * self.null <= 0.25 * width)
+        known = state.sweeps % EVERY == 0
+        return known and state.extra["marginal_error"] <= 0.25 * state.certificate
 
     def _sweep(self, old: _State | None, g: Array) -> _State:
         kernel, eps = self.kernel, self.kernel.eps
@@ -262,18 +260,18 @@ class _Sweeps:
             sweeps=1 if old is None else old.sweeps + 1,
             extra={"phase": SINKHORN, "eps": eps, "marginal_error": error},
         )
-        state.certificate = self._certificate(state, error)
+        state.certificate = self._certificate(state, error, old)
         return state
 
-    def _certificate(self, state: _State, error: float) -> float:
+    def _certificate(self, state: _State, error: float, old: _State | None) -> float:
         if self.eps is not None:
-            return error if state.eps == self.eps else np.nan
+            return error if state.eps == self.eps else np.inf
         if self.null == 0.0:
             return 0.0
         if state.sweeps % EVERY:
-            return np.nan
+            return np.inf if old is None else old.certificate
         bounds = _Bounds(self.kernel, self.a, self.b, state.f, state.g)
-        return (bounds.upper() - bounds.lower()) / (self.null * 1.0)
+        return (bounds.upper() - bounds.lower()) / self.null
 
     def restore(self, state: _State) -> tuple[Array, Array]:
         """Finite potentials for all cells, normalised."""

@@ -1,0 +1,216 @@
+"""The convex relaxation of cardinality-constrained transport, by proximal steps and Newton's method.
+
+A proximal step in the plan makes the dual smooth; Newton's method on its row potentials is exact as
+soon as the sets stay, and the steps get longer as the weight of the proximal term falls. As the
+problem is piecewise quadratic, the outer steps end in finitely many.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from .._core import State
+from ._cardinality_newton import newton_step
+from ._k_support import solve_columns
+
+Array = np.ndarray[Any, Any]
+
+FALL, FLOOR = 0.4, 1e-4  # the proximal weight: factor per step, least relative to the first
+LONG = 50  # Newton steps after which an inner problem is left as it is
+HALVINGS = 40
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Columns:
+    """A reduced problem: costs transposed, shape (m, n), masses, count limit and strength."""
+
+    cost: Array
+    a: Array
+    b: Array
+    k: int
+    gamma: float
+
+    @property
+    def mass(self) -> float:
+        """The total mass."""
+        return float(self.a.sum())
+
+    def fitted(self, alpha: Array, centre: Array | None, rho: float) -> Fit:
+        """The best columns at row potentials; see `solve_columns`."""
+        m, n = self.cost.shape
+        plan, kinds = np.empty((m, n)), np.empty((m, n), np.int8)
+        values, beta, theta = np.empty(m), np.empty(m), np.empty(m)
+        if centre is None:
+            centre = self.cost[:0]
+        arrays = (plan, kinds, values, beta, theta)
+        solve_columns(alpha, self.cost, centre, self.b, self.k, self.gamma, rho, *arrays)
+        residual = self.a - plan.sum(axis=0)
+        return Fit(plan, kinds, values, beta, theta, residual, float(self.a @ alpha - values.sum()))
+
+    def bound(self, alpha: Array) -> Fit:
+        """The semi-dual objective, a lower bound of both problems, and the columns it chose."""
+        return self.fitted(alpha, None, 0.0)
+
+    def regulariser(self, plan: Array) -> Array:
+        """``gamma / 2`` times the squared k-support norm of every column."""
+        from ..penalties import KSupport
+
+        return 0.5 * self.gamma * KSupport(1.0, self.k).value(plan.T) ** 2
+
+    def objective(self, plan: Array) -> float:
+        """The relaxed primal objective."""
+        return inner(self.cost, plan) + float(self.regulariser(plan).sum())
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fit:
+    """Columns at some row potentials: plan, kinds of entries, values, shifts, what rows lack."""
+
+    plan: Array
+    kinds: Array
+    values: Array
+    beta: Array
+    theta: Array
+    residual: Array
+    fun: float
+
+    def error(self, mass: float) -> float:
+        """The marginal error."""
+        return float(np.abs(self.residual).sum()) / mass
+
+
+def inner(cost: Array, plan: Array) -> float:
+    """The sum of ``cost * plan``, where nothing is sent over an infinite cost."""
+    return float(np.multiply(cost, plan, where=plan > 0.0, out=np.zeros_like(plan)).sum())
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class RelaxedState(State):
+    """An iterate: ``x`` and ``fun`` are the row potentials of the best bound and that bound."""
+
+    alpha: Array
+    fit: Fit
+    centre: Array
+    rho: float
+    damping: float
+    target: float
+    inner: int = 0
+
+
+class Relaxation:
+    """The steps of the method, for the driver."""
+
+    def __init__(self, columns: Columns, span: float, tol: float) -> None:
+        self.columns = columns
+        self.tol = tol
+        product = np.outer(columns.b, columns.a) / columns.mass
+        self.product = product
+        spread = columns.gamma * float((product.sum(axis=1) ** 2).sum()) / columns.k
+        self.scale = columns.mass * span + spread
+        self.rho = max(span / float(columns.b.mean()), columns.gamma)
+
+    def start(self, alpha: Array | None = None, plan: Array | None = None) -> RelaxedState:
+        """The first iterate; with potentials or a plan of a similar problem, a nearer one."""
+        rho = self.rho
+        if alpha is None:
+            alpha = np.zeros(self.columns.a.size)
+        else:
+            rho = 1e-3 * rho
+            if plan is None:
+                plan = self.columns.bound(alpha).plan
+        centre = self.product if plan is None else plan
+        state = RelaxedState(
+            x=alpha,
+            fun=-math.inf,
+            alpha=alpha,
+            fit=self.columns.fitted(alpha, centre, rho),
+            centre=centre,
+            rho=rho,
+            damping=1e-2,
+            target=1e-3,
+        )
+        self._measure(state)
+        return state
+
+    def step(self, old: RelaxedState) -> RelaxedState:
+        """One Newton step, or one proximal step where the inner problem is solved."""
+        columns = self.columns
+        state = dataclasses.replace(old, extra={}, certificate=math.nan)
+        error = old.fit.error(columns.mass)
+        if error <= old.target or old.inner >= LONG:
+            self._move(state, old.extra.get("gap", math.inf) <= self.tol)
+            error = state.fit.error(columns.mass)
+        if error > state.target:
+            self._lift(state)
+            self._newton(state, state.fit.error(columns.mass))
+        if state.fit.error(columns.mass) <= max(state.target, self.tol) or state.inner >= LONG:
+            self._measure(state)
+        return state
+
+    def _move(self, state: RelaxedState, small: bool) -> None:
+        """The proximal step."""
+        change = float(np.abs(state.fit.plan - state.centre).sum()) / self.columns.mass
+        if state.inner < LONG and not small:
+            state.rho = max(FALL * state.rho, FLOOR * self.rho)
+        state.target = min(1e-3, max(1e-2 * change, 0.1 * self.tol))
+        state.centre, state.inner = state.fit.plan, 0
+        state.alpha = state.alpha - float(self.columns.a @ state.alpha) / self.columns.mass
+        state.fit = self.columns.fitted(state.alpha, state.centre, state.rho)
+
+    def _lift(self, state: RelaxedState) -> None:
+        """Raise the potentials of rows that get nothing to where they would; it costs nothing.
+
+        Newton's system knows nothing of such rows, and would reach them by the shift alone.
+        """
+        columns, fit, rho = self.columns, state.fit, state.rho
+        empty = np.flatnonzero(~fit.plan.any(axis=0))
+        if not empty.size:
+            return
+        entry = columns.cost[:, empty] - rho * state.centre[:, empty] + fit.theta[:, None]
+        level = entry.min(axis=0)
+        for push in (1.0, 1e-1, 1e-2, 1e-3):  # many rows may want the same column
+            alpha = state.alpha.copy()
+            alpha[empty] = np.maximum(level + push * rho * columns.a[empty], alpha[empty])
+            raised = columns.fitted(alpha, state.centre, rho)
+            if raised.fun >= fit.fun:
+                state.alpha, state.fit = alpha, raised
+                return
+
+    def _newton(self, state: RelaxedState, error: float) -> None:
+        columns, now = self.columns, state.fit
+        shift = state.damping * min(error, 1.0) + 1e-13
+        rtol = max(min(1e-2, error), 1e-10)
+        step = newton_step(
+            now.kinds, columns.k, columns.gamma, state.rho, now.residual, shift, rtol
+        )
+        slope, length = float(now.residual @ step), 1.0
+        noise = 1e-14 * max(self.scale, abs(now.fun))
+        for halvings in range(HALVINGS + 1):
+            alpha = state.alpha + length * step
+            fit = columns.fitted(alpha, state.centre, state.rho)
+            turned = float(fit.residual @ step)
+            rise = fit.fun - now.fun
+            # Near the end rounding hides the rise; the slope still tells a step too far.
+            if rise >= 1e-4 * length * slope or (rise >= -noise and turned >= -0.5 * slope):
+                state.alpha, state.fit = alpha, fit
+                break
+            length *= min(max(slope / (slope - turned), 0.1), 0.7) if turned < 0.0 else 0.5
+        state.damping *= 4.0 if halvings else 0.25
+        state.damping = min(max(state.damping, 1e-10), 1.0)
+        state.inner += 1
+
+    def _measure(self, state: RelaxedState) -> None:
+        """Bound, gap and certificate of an iterate."""
+        columns, fit = self.columns, state.fit
+        bound = columns.bound(state.alpha)
+        if bound.fun > state.fun:
+            state.x, state.fun = state.alpha, bound.fun
+        # What the rows lack is priced, so that the gap of a plan with an error stays meaningful.
+        value = columns.objective(fit.plan) + float(state.alpha @ fit.residual)
+        error, gap = fit.error(columns.mass), max(value - bound.fun, 0.0) / self.scale
+        state.certificate = max(error, gap)
+        state.extra = {"marginal_error": error, "gap": gap, "rho": state.rho}
