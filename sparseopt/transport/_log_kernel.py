@@ -2,18 +2,20 @@ r"""Products with :math:`e^{-C/\varepsilon}` in the log domain, axis by axis whe
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from .._core import jit
 from ._costs import CostLike
 from ._grid_cost import GridCost
 
 Array = np.ndarray[Any, Any]
 
 SAFE = 1e-280  # sums above it have lost nothing to underflow
-BLOCK = 1 << 20  # entries of a temporary
+SMALL = -45.0  # logarithm of terms that do not count
 
 
 class Factor:
@@ -42,10 +44,7 @@ class Factor:
         found += top[:, None]
         if lost.any():
             rows, cols = np.nonzero(lost)
-            height = max(1, BLOCK // L.shape[1])
-            for start in range(0, rows.size, height):
-                k, r = rows[start : start + height], cols[start : start + height]
-                found[k, r] = _logsumexp(L[k] + self.G[r])
+            _sum_again(np.ascontiguousarray(L), self.G, rows, cols, found)
         return found
 
     def weighted(self, C: Array) -> Factor:
@@ -54,11 +53,23 @@ class Factor:
             return Factor(self.G + np.log(C))
 
 
-def _logsumexp(values: Array) -> Array:
-    top = values.max(axis=1)
-    top = np.where(top > -np.inf, top, 0.0)
-    with np.errstate(divide="ignore"):
-        return np.log(np.exp(values - top[:, None]).sum(axis=1)) + top
+@jit
+def _sum_again(L, G, rows, cols, found):  # type: ignore[no-untyped-def]
+    """The sums at some places, from the terms that are not small beside the largest."""
+    size = L.shape[1]
+    for at in range(rows.size):
+        k, r = rows[at], cols[at]
+        top = -np.inf
+        for s in range(size):
+            top = max(top, L[k, s] + G[r, s])
+        total = 0.0
+        if top > -np.inf:
+            for s in range(size):
+                term = L[k, s] + G[r, s] - top
+                if term > SMALL:
+                    total += math.exp(term)
+            top += math.log(total)
+        found[k, r] = top
 
 
 class DenseKernel:
