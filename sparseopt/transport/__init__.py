@@ -15,6 +15,8 @@ __getattr__, __dir__, __all__ = attach(
         "_grid_cost": ["GridCost"],
         "_result": ["TransportResult"],
         "_routing": ["Routing", "route"],
+        "_unbalanced": ["unbalanced"],
+        "_unbalanced_result": ["UnbalancedResult"],
         "_wasserstein": ["GridResult", "wasserstein"],
         "_wasserstein_1d": ["LineResult", "wasserstein_1d"],
     },
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from ._result import TransportResult as TransportResult
     from ._routing import Routing as Routing
     from ._routing import route as route
+    from ._unbalanced import unbalanced as unbalanced
+    from ._unbalanced_result import UnbalancedResult as UnbalancedResult
     from ._wasserstein import GridResult as GridResult
     from ._wasserstein import wasserstein as wasserstein
     from ._wasserstein_1d import LineResult as LineResult

@@ -77,13 +77,16 @@ class Problem:
         return f, g
 
     def restore(self, f: Array, g: Array) -> tuple[Array, Array]:
-        r"""Potentials of all atoms, normalised to :math:`\sum_i a_i f_i = 0`.
+        r"""Potentials of all atoms, normalised to :math:`\sum_i a_i f_i = 0`."""
+        g = g + self.shift
+        move = float(self.a @ f) / self.mass
+        return self.spread(f - move, g + move)
+
+    def spread(self, f: Array, g: Array) -> tuple[Array, Array]:
+        """Potentials of all atoms from those with mass, under the costs as given.
 
         An atom without mass gets the largest potential that keeps the dual feasible.
         """
-        g = g + self.shift
-        move = float(self.a @ f) / self.mass
-        f, g = f - move, g + move
         n, m = self.given.shape
         if f.size < n:
             f = self._spread(f, g, self.rows, n)

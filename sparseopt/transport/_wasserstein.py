@@ -103,7 +103,8 @@ def wasserstein(
         The entropic strength, in units of the cost. If it is not given, it falls until the
         bracket of the cost is narrow enough.
     x0 : GridResult, pair of array_like or array_like, optional
-        Start: a result, potentials (f, g), or only g, ravelled. With `eps` it starts the last stage.
+        Start: a result, potentials (f, g), or only g, ravelled. With `eps` it starts the last
+        stage.
     tol : float, optional
         With `eps`, the bound on the marginal error, 1e-9 by default. Without it, the bound on the
         width of the bracket relative to the cost of the product plan :math:`a b^\top`, 1e-3 by
@@ -174,13 +175,18 @@ def wasserstein(
         progress=progress,
         label="wasserstein",
     )
-    f, g = solver.restore(run.state)
+    state, fields = run.state, run.fields("sinkhorn")
+    if target not in (None, state.eps):  # ended before the last strength: measured there
+        state = solver.finish(state)
+        fields |= {"fun": state.fun, "certificate": state.certificate}
+        fields["message"] = run.message.replace("nan", f"{state.certificate:.2e}")
+    f, g = solver.restore(state)
     return GridResult(
-        **run.fields("sinkhorn") | {"x": np.concatenate([f, g])},
+        **fields | {"x": np.concatenate([f, g])},
         potentials=(f, g),
         problem={"cost": cost.data(), "a": a, "b": b},
         sparse=bool(sparse),
-        eps=run.state.eps,
+        eps=state.eps,
         power=cost.power,
     )
 
@@ -227,6 +233,11 @@ class _Sweeps:
             return self._sweep(None, old.g)
         return self._sweep(old, old.g)
 
+    def finish(self, state: _State) -> _State:
+        """The state at the strength that was asked for."""
+        self.kernel = GridKernel(self.cost, self._stage(0.0))
+        return self._sweep(None, state.g)
+
     def _stage_is_done(self, state: _State) -> bool:
         if self.eps is not None:
             return state.extra["marginal_error"] <= STAGE
@@ -265,11 +276,11 @@ class _Sweeps:
 
     def _certificate(self, state: _State, error: float, old: _State | None) -> float:
         if self.eps is not None:
-            return error if state.eps == self.eps else np.inf
+            return error if state.eps == self.eps else np.nan
         if self.null == 0.0:
             return 0.0
         if state.sweeps % EVERY:
-            return np.inf if old is None else old.certificate
+            return np.nan if old is None else old.certificate
         bounds = _Bounds(self.kernel, self.a, self.b, state.f, state.g)
         return (bounds.upper() - bounds.lower()) / self.null
 
