@@ -13,6 +13,8 @@ __getattr__, __dir__, __all__ = attach(
         "_exact": ["exact"],
         "_explicit": ["ExplicitResult"],
         "_grid_cost": ["GridCost"],
+        "_partial": ["partial"],
+        "_partial_result": ["ExactPartialResult", "PartialResult"],
         "_result": ["TransportResult"],
         "_routing": ["Routing", "route"],
         "_unbalanced": ["unbalanced"],
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from ._exact import exact as exact
     from ._explicit import ExplicitResult as ExplicitResult
     from ._grid_cost import GridCost as GridCost
+    from ._partial import partial as partial
+    from ._partial_result import ExactPartialResult as ExactPartialResult
+    from ._partial_result import PartialResult as PartialResult
     from ._result import TransportResult as TransportResult
     from ._routing import Routing as Routing
     from ._routing import route as route

@@ -207,6 +207,10 @@ def from_data(data: dict[str, Any]) -> CostLike:
     """The cost that `data` was made from."""
     if "C" in data:
         return MatrixCost(data["C"])
+    if "dummy" in data:
+        from ._partial_result import DummyCost
+
+        return DummyCost.from_data(data)
     if "cells" in data:
         from ._grid_cost import GridCost
 

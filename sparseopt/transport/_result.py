@@ -162,6 +162,7 @@ class TransportResult(Result):
             P *= y
             if total > 0.0:
                 P += np.outer(short_a[start:stop], short_b / total)
+                P[np.isinf(C)] = 0.0  # what is missing there, of the size of the error, stays so
             cost += _inner(C, P)
             extra += self._regulariser(P)
         return cost, extra
