@@ -215,4 +215,16 @@ def from_data(data: dict[str, Any]) -> CostLike:
     """The cost that `data` was made from."""
     if "C" in data:
         return MatrixCost(**data)
+    if "dummy" in data:
+        from ._partial_result import DummyCost
+
+        return DummyCost.from_data(data)
+    if "cells" in data:
+        from ._grid_cost import GridCost
+
+        return GridCost.from_data(data)
+    if "power" in data:
+        from ._wasserstein_1d import LineCost
+
+        return LineCost(**data)
     return PointCost(**data)

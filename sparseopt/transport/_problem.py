@@ -80,13 +80,17 @@ class Problem:
         return f, g
 
     def restore(self, f: Array, g: Array) -> tuple[Array, Array]:
-        r"""Potentials of all atoms for the shifted cost, normalised to :math:`\sum_i a_i f_i = 0`.
-
-        An atom without mass gets the largest potential that keeps the dual feasible.
-        """
+        r"""Potentials of all atoms for the shifted cost, normalised to :math:`\sum_i a_i f_i = 0`."""
         move = float(self.a @ f) / self.mass
         if abs(move) > 1e-15 * float(np.abs(f).max()):
             f, g = f - move, g + move
+        return self.spread(f, g)
+
+    def spread(self, f: Array, g: Array) -> tuple[Array, Array]:
+        """Potentials of all atoms from those with mass, for the shifted cost.
+
+        An atom without mass gets the largest potential that keeps the dual feasible.
+        """
         n, m = self.given.shape
         if f.size < n:
             f = self._spread(f, g, self.rows, n)
@@ -131,15 +135,8 @@ def check_problem(C: Any, a: Any, b: Any, *, balanced: bool = True, forbid: bool
     cost = check_cost(C)
     n, m = cost.shape
     a, b = check_masses("a", a, n), check_masses("b", b, m)
-    total = float(a.sum())
     if balanced:
-        other = float(b.sum())
-        if abs(total - other) > MISMATCH * max(total, other):
-            raise ValueError(
-                f"b must have the total mass of a, {total:.9g}, got {other:.9g}; "
-                "for masses that differ see transport.unbalanced and transport.partial"
-            )
-        b = b * (total / other)
+        b = balance(a, b)
     rows, cols = np.flatnonzero(a), np.flatnonzero(b)
     inner = cost if rows.size == n and cols.size == m else cost.take(rows, cols)
     low, high, forbidden = _range(inner, forbid, (rows, cols))
@@ -181,6 +178,17 @@ def check_masses(name: str, masses: Any, size: int) -> Array:
     if not masses.any():
         raise ValueError(f"{name} must hold mass, got all zeros")
     return masses
+
+
+def balance(a: Array, b: Array) -> Array:
+    """The second masses, rescaled to the total of the first; more than rounding is an error."""
+    total, other = float(a.sum()), float(b.sum())
+    if abs(total - other) > MISMATCH * max(total, other):
+        raise ValueError(
+            f"b must have the total mass of a, {total:.9g}, got {other:.9g}; "
+            "for masses that differ see transport.unbalanced and transport.partial"
+        )
+    return b * (total / other)
 
 
 def _range(cost: CostLike, forbid: bool, names: tuple[Array, Array]) -> tuple[float, float, bool]:

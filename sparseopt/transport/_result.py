@@ -229,8 +229,14 @@ class TransportResult(Result):
 
 def problem_fields(problem: Problem, f: Array, g: Array, sparse: bool) -> dict[str, Any]:
     """The fields of a `TransportResult` that follow from the problem and its potentials."""
-    f, g = problem.restore(f, g)
-    shifted = g + problem.shift
+    return fields_of(problem, *problem.restore(f, g), problem.shift, sparse)
+
+
+def fields_of(
+    problem: Problem, f: Array, g: Array, shift: float, sparse: bool
+) -> dict[str, Any]:
+    """The same for potentials of all atoms, under the costs less a shift."""
+    shifted = g + shift
     return {
         "x": np.concatenate([f, shifted]),
         "potentials": (f, shifted),
@@ -238,7 +244,7 @@ def problem_fields(problem: Problem, f: Array, g: Array, sparse: bool) -> dict[s
             "cost": problem.given.data(),
             "a": problem.masses[0],
             "b": problem.masses[1],
-            "shift": problem.shift,
+            "shift": shift,
             "forbidden": problem.forbidden,
             "potentials": (f, g),
         },
