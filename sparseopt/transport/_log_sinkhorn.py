@@ -12,6 +12,7 @@ import numpy as np
 from .._core import Run, iterate
 from ._costs import CostLike, tiles
 from ._entropic_result import SINKHORN, EntropicState
+from ._gibbs import exponents
 from ._problem import Problem
 
 Array = np.ndarray[Any, Any]
@@ -172,10 +173,8 @@ def blocks(cost: CostLike, eps: float, f: Array, g: Array) -> Iterator[tuple[int
     for start, stop, C in tiles(cost):
         for begin in range(start, stop, height):
             end = min(begin + height, stop)
-            Z = np.subtract(g, C[begin - start : end - start])
-            Z += f[begin:end, None]
-            Z /= eps
-            yield begin, end, Z
+            part = C[begin - start : end - start]
+            yield begin, end, exponents(part, f[begin:end], g, eps, np.empty_like(part))
 
 
 def _log_columns(cost: CostLike, eps: float, f: Array, cols: Array) -> Array:

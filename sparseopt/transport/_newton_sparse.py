@@ -13,6 +13,7 @@ from .._core import Run, iterate
 from .._core._validate import integer, positive
 from ._costs import tiles
 from ._entropic_result import NEWTON, SINKHORN, EntropicState
+from ._gibbs import exponents
 from ._log_sinkhorn import first_potentials, sweep
 from ._problem import Problem
 
@@ -126,9 +127,7 @@ class _Newton:
     def at(self, f: Array, g: Array, step: float, linear: int) -> NewtonState:
         """Plan, dual objective and marginal error of potentials."""
         a, b = self.problem.a, self.problem.b
-        P = np.subtract(g, self.cost)
-        P += f[:, None]
-        P /= self.eps
+        P = exponents(self.cost, f, g, self.eps, np.empty_like(self.cost))
         with np.errstate(over="ignore", invalid="ignore"):
             np.exp(P, out=P)
             fun = float(a @ f + b @ g - self.eps * P.sum())

@@ -1,14 +1,19 @@
 """Sinkhorn-Newton-Sparse as published: what it does, and where its rule fails."""
 
+import functools
+
 import numpy as np
 import pytest
-from entropic_tasks import clouds, digit_pair, random_task, run
+from entropic_tasks import random_task
 from helpers import require
 
-from sparseopt import ConvergenceWarning
-from sparseopt.transport._log_sinkhorn import solve_log_sinkhorn
-from sparseopt.transport._newton_sparse import _Newton, solve_newton_sparse
+from sparseopt import ConvergenceWarning, transport
+from sparseopt.datasets import transport_assignment, transport_clouds, transport_digits
+from sparseopt.transport._newton_sparse import _Newton
 from sparseopt.transport._problem import check_problem
+
+log_sinkhorn = functools.partial(transport.entropic, method="log-sinkhorn", tol=1e-10)
+newton_sparse = functools.partial(transport.entropic, method="newton-sparse", tol=1e-10)
 
 
 def test_derivatives_by_differences():
@@ -48,13 +53,13 @@ def test_the_model_keeps_the_largest_entries_and_full_sums():
 
 
 def test_assignment_of_the_paper():
-    C = np.random.default_rng(0).random((500, 500))
-    result = run(solve_newton_sparse, C, None, None, 1 / 1200, tol=1e-12, density=15 / 500)
+    C = transport_assignment(500).C
+    result = newton_sparse(C, None, None, 1 / 1200, tol=1e-12, density=15 / 500)
     newton = result.history["phase"] == 1.0
     assert np.flatnonzero(newton)[0] == 21  # the start, then 20 sweeps
     assert newton.sum() <= 12
     assert result.history["linear"].sum() > 1000
-    sweeps = run(solve_log_sinkhorn, C, None, None, 1 / 1200, tol=1e-5, omega=1.0)
+    sweeps = log_sinkhorn(C, None, None, 1 / 1200, tol=1e-5, omega=1.0)
     assert sweeps.nit > 20 * newton.sum()
     # super-exponential at the end: each error is far below the one before
     error = result.history["certificate"][newton][-3:]
@@ -64,8 +69,8 @@ def test_assignment_of_the_paper():
 
 @pytest.mark.slow
 def test_the_published_density_takes_longer():
-    C = np.random.default_rng(0).random((500, 500))
-    result = run(solve_newton_sparse, C, None, None, 1 / 1200, tol=1e-12)
+    C = transport_assignment(500).C
+    result = newton_sparse(C, None, None, 1 / 1200, tol=1e-12)
     assert result.success
     assert 20 <= (result.history["phase"] == 1.0).sum() <= 120
 
@@ -73,17 +78,17 @@ def test_the_published_density_takes_longer():
 @pytest.mark.extras
 def test_the_published_density_fails_on_images():
     require("sklearn")
-    C, a, b = digit_pair(2)
+    C, a, b, *_ = transport_digits()
     with pytest.warns(ConvergenceWarning):
-        result = run(solve_newton_sparse, C, a, b, 1 / 1200, tol=1e-9, max_iter=100)
+        result = newton_sparse(C, a, b, 1 / 1200, tol=1e-9, max_iter=100)
     assert not result.success
     assert result.certificate > 1e-3
 
 
 def test_a_refused_step_ends_the_run_and_says_so():
-    C = clouds(30)
+    C = transport_clouds(30).C
     with pytest.warns(ConvergenceWarning, match="line search|max_iter"):
-        result = run(solve_newton_sparse, C, None, None, 1e-4, max_iter=60, N1=5, density=1 / 900)
+        result = newton_sparse(C, None, None, 1e-4, max_iter=60, N1=5, density=1 / 900)
     assert not result.success
     assert np.isfinite(result.plan).all()
     assert result.certificate == pytest.approx(result.marginal_error, rel=1e-6)
@@ -93,8 +98,8 @@ def test_a_refused_step_ends_the_run_and_says_so():
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (7, 1), (12, 5), (5, 12)])
 def test_equals_sinkhorn(shape, N1):
     C, a, b = random_task(2, *shape, mass=3.0)
-    ours = run(solve_newton_sparse, C, a, b, 0.1, tol=1e-12, N1=N1, density=1.0)
-    plain = run(solve_log_sinkhorn, C, a, b, 0.1, tol=1e-12)
+    ours = newton_sparse(C, a, b, 0.1, tol=1e-12, N1=N1, density=1.0)
+    plain = log_sinkhorn(C, a, b, 0.1, tol=1e-12)
     np.testing.assert_allclose(ours.plan, plain.plan, atol=1e-11)
     assert ours.success
     assert np.all(np.diff(ours.history["fun"]) >= -1e-14)
@@ -105,15 +110,15 @@ def test_forbidden_pairs_and_zero_atoms():
     C[np.arange(8), np.arange(8)] = np.inf
     a[2] = b[5] = 0.0
     b *= a.sum() / b.sum()
-    ours = run(solve_newton_sparse, C, a, b, 0.1, tol=1e-11, density=1.0)
-    plain = run(solve_log_sinkhorn, C, a, b, 0.1, tol=1e-11)
+    ours = newton_sparse(C, a, b, 0.1, tol=1e-11, density=1.0)
+    plain = log_sinkhorn(C, a, b, 0.1, tol=1e-11)
     np.testing.assert_allclose(ours.plan, plain.plan, atol=1e-10)
 
 
 def test_warm_start():
     C, a, b = random_task(4, 10, 9)
-    first = run(solve_newton_sparse, C, a, b, 0.05, density=0.5)
-    again = run(solve_newton_sparse, C, a, b, 0.05, x0=first, tol=2e-10, density=0.5)
+    first = newton_sparse(C, a, b, 0.05, density=0.5)
+    again = newton_sparse(C, a, b, 0.05, x0=first, tol=2e-10, density=0.5)
     assert again.nit == 0
 
 
@@ -129,4 +134,4 @@ def test_warm_start():
 )
 def test_bad_input(own, error, match):
     with pytest.raises(error, match=match):
-        run(solve_newton_sparse, np.eye(3), None, None, 0.1, **own)
+        newton_sparse(np.eye(3), None, None, 0.1, **own)
