@@ -7,6 +7,7 @@ from .._core._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_constrained": ["ConstrainedResult", "constrained"],
         "_costs": ["PointCost"],
         "_entropic": ["entropic"],
         "_entropic_result": ["EntropicResult"],
@@ -16,6 +17,8 @@ __getattr__, __dir__, __all__ = attach(
 )
 
 if TYPE_CHECKING:
+    from ._constrained import ConstrainedResult as ConstrainedResult
+    from ._constrained import constrained as constrained
     from ._costs import PointCost as PointCost
     from ._entropic import entropic as entropic
     from ._entropic_result import EntropicResult as EntropicResult
