@@ -7,6 +7,7 @@ from .._core._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_batch": ["EntropicBatchResult", "entropic_batch"],
         "_constrained": ["ConstrainedResult", "constrained"],
         "_costs": ["PointCost"],
         "_entropic": ["entropic"],
@@ -17,6 +18,8 @@ __getattr__, __dir__, __all__ = attach(
 )
 
 if TYPE_CHECKING:
+    from ._batch import EntropicBatchResult as EntropicBatchResult
+    from ._batch import entropic_batch as entropic_batch
     from ._constrained import ConstrainedResult as ConstrainedResult
     from ._constrained import constrained as constrained
     from ._costs import PointCost as PointCost
