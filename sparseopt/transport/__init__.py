@@ -7,6 +7,8 @@ from .._core._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_batch": ["EntropicBatchResult", "entropic_batch"],
+        "_constrained": ["ConstrainedResult", "constrained"],
         "_costs": ["PointCost"],
         "_entropic": ["entropic"],
         "_entropic_result": ["EntropicResult"],
@@ -25,6 +27,10 @@ __getattr__, __dir__, __all__ = attach(
 )
 
 if TYPE_CHECKING:
+    from ._batch import EntropicBatchResult as EntropicBatchResult
+    from ._batch import entropic_batch as entropic_batch
+    from ._constrained import ConstrainedResult as ConstrainedResult
+    from ._constrained import constrained as constrained
     from ._costs import PointCost as PointCost
     from ._entropic import entropic as entropic
     from ._entropic_result import EntropicResult as EntropicResult
