@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "_batch": ["EntropicBatchResult", "entropic_batch"],
         "_constrained": ["ConstrainedResult", "constrained"],
         "_costs": ["PointCost"],
+        "_derivatives": ["TransportGradient", "plan_vjp", "value_gradient"],
         "_entropic": ["entropic"],
         "_entropic_result": ["EntropicResult"],
         "_exact": ["exact"],
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from ._constrained import ConstrainedResult as ConstrainedResult
     from ._constrained import constrained as constrained
     from ._costs import PointCost as PointCost
+    from ._derivatives import TransportGradient as TransportGradient
+    from ._derivatives import plan_vjp as plan_vjp
+    from ._derivatives import value_gradient as value_gradient
     from ._entropic import entropic as entropic
     from ._entropic_result import EntropicResult as EntropicResult
     from ._exact import exact as exact
