@@ -8,6 +8,8 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_batch": ["EntropicBatchResult", "entropic_batch"],
+        "_cardinality": ["cardinality"],
+        "_cardinality_result": ["CardinalityResult"],
         "_constrained": ["ConstrainedResult", "constrained"],
         "_costs": ["PointCost"],
         "_derivatives": ["TransportGradient", "plan_vjp", "value_gradient"],
@@ -30,6 +32,8 @@ __getattr__, __dir__, __all__ = attach(
 if TYPE_CHECKING:
     from ._batch import EntropicBatchResult as EntropicBatchResult
     from ._batch import entropic_batch as entropic_batch
+    from ._cardinality import cardinality as cardinality
+    from ._cardinality_result import CardinalityResult as CardinalityResult
     from ._constrained import ConstrainedResult as ConstrainedResult
     from ._constrained import constrained as constrained
     from ._costs import PointCost as PointCost

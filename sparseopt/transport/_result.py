@@ -232,23 +232,37 @@ def problem_fields(problem: Problem, f: Array, g: Array, sparse: bool) -> dict[s
     return fields_of(problem, *problem.restore(f, g), problem.shift, sparse)
 
 
-def fields_of(
-    problem: Problem, f: Array, g: Array, shift: float, sparse: bool
-) -> dict[str, Any]:
+def fields_of(problem: Problem, f: Array, g: Array, shift: float, sparse: bool) -> dict[str, Any]:
     """The same for potentials of all atoms, under the costs less a shift."""
     shifted = g + shift
+    a, b = problem.masses
     return {
         "x": np.concatenate([f, shifted]),
         "potentials": (f, shifted),
-        "problem": {
-            "cost": problem.given.data(),
-            "a": problem.masses[0],
-            "b": problem.masses[1],
-            "shift": shift,
-            "forbidden": problem.forbidden,
-            "potentials": (f, g),
-        },
+        "problem": problem_record(
+            problem.given, a, b, (f, g), shift=shift, forbidden=problem.forbidden
+        ),
         "sparse": bool(sparse),
+    }
+
+
+def problem_record(
+    cost: CostLike,
+    a: Array,
+    b: Array,
+    potentials: tuple[Array, Array],
+    *,
+    shift: float = 0.0,
+    forbidden: bool = False,
+) -> dict[str, Any]:
+    """The field ``problem``: what the lazy parts of a record are made from."""
+    return {
+        "cost": cost.data(),
+        "a": a,
+        "b": b,
+        "shift": shift,
+        "forbidden": forbidden,
+        "potentials": potentials,
     }
 
 

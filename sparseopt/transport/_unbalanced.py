@@ -13,8 +13,8 @@ from .._core import State, iterate
 from .._core._validate import choice, parameter, positive
 from ._entropic_result import NEWTON, SINKHORN, EntropicState
 from ._log_kernel import DenseKernel
-from ._result import fields_of
 from ._problem import Problem, check_problem
+from ._result import fields_of
 from ._unbalanced_result import UnbalancedResult, dual_term, wanted
 
 Array = np.ndarray[Any, Any]
