@@ -80,7 +80,7 @@ class Problem:
         return f, g
 
     def restore(self, f: Array, g: Array) -> tuple[Array, Array]:
-        r"""Potentials of all atoms for the shifted cost, normalised to :math:`\sum_i a_i f_i = 0`."""
+        r"""Potentials of all atoms, shifted cost, normalised to :math:`\sum_i a_i f_i = 0`."""
         move = float(self.a @ f) / self.mass
         if abs(move) > 1e-15 * float(np.abs(f).max()):
             f, g = f - move, g + move
