@@ -1,7 +1,9 @@
-"""A process beside this one that runs the peers that need another environment.
+"""Processes beside this one that run the peers that need another environment.
 
-Its interpreter is named by the environment variable ``SPARSEOPT_PEERS_PYTHON``; make it with
-``python -m venv DIR && DIR/bin/pip install -r asv_bench/peers/requirements.txt``.
+The interpreter of each is named by an environment variable: ``SPARSEOPT_PEERS_PYTHON`` for sparse
+regression, ``SPARSEOPT_TRANSPORT_PEERS_PYTHON`` for optimal transport. Make it with
+``python -m venv DIR && DIR/bin/pip install -r asv_bench/peers/requirements.txt`` (for transport,
+``transport_requirements.txt``).
 """
 
 from __future__ import annotations
@@ -18,20 +20,23 @@ from typing import Any
 
 import numpy as np
 
-WORKER = Path(__file__).parents[1] / "peers" / "worker.py"
+FOLDER = Path(__file__).parents[1] / "peers"
 NAMES = ("scikit-learn", "celer", "skglm", "adelie")
 
 
-class Peers:
-    """The worker process."""
+class Worker:
+    """A process that answers requests, one JSON object a line."""
+
+    script = ""
+    variable = ""
 
     def __init__(self) -> None:
-        python = os.environ.get("SPARSEOPT_PEERS_PYTHON")
+        python = os.environ.get(self.variable)
         if not python:
-            raise NotImplementedError("SPARSEOPT_PEERS_PYTHON does not name an interpreter")
+            raise NotImplementedError(f"{self.variable} does not name an interpreter")
         threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         self._process = subprocess.Popen(
-            [python, str(WORKER)],
+            [python, str(FOLDER / self.script)],
             env=os.environ | dict.fromkeys(threads, "1"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -44,19 +49,17 @@ class Peers:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process of the peers ended at the request {request}")
+        answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def load(self, kind: str, A: Any, y: Any, lams: Any, group: int = 1) -> None:
+    def send(self, **arrays: Any) -> None:
         """Give the worker a problem."""
-        from scipy.sparse import issparse
-
-        parts: dict[str, Any] = {"X": A}
-        if issparse(A):
-            parts = {"data": A.data, "indices": A.indices, "indptr": A.indptr, "shape": A.shape}
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "problem.npz"
-            np.savez(path, kind=kind, y=y, lams=np.atleast_1d(lams), group=group, **parts)
+            np.savez(path, **arrays)
             self.ask(do="load", path=str(path))
 
     def close(self) -> None:
@@ -65,29 +68,63 @@ class Peers:
         self._process.wait()
 
 
+class Peers(Worker):
+    """The peers of sparse regression."""
+
+    script = "worker.py"
+    variable = "SPARSEOPT_PEERS_PYTHON"
+
+    def load(self, kind: str, A: Any, y: Any, lams: Any, group: int = 1) -> None:
+        """Give the worker a problem."""
+        from scipy.sparse import issparse
+
+        parts: dict[str, Any] = {"X": A}
+        if issparse(A):
+            parts = {"data": A.data, "indices": A.indices, "indptr": A.indptr, "shape": A.shape}
+        self.send(kind=kind, y=y, lams=np.atleast_1d(lams), group=group, **parts)
+
+
+class TransportPeers(Worker):
+    """The peers of optimal transport."""
+
+    script = "transport_worker.py"
+    variable = "SPARSEOPT_TRANSPORT_PEERS_PYTHON"
+
+    def load(self, kind: str, C: Any, a: Any, b: Any, reg: float = 0.0, k: int = 0) -> None:
+        """Give the worker a problem."""
+        self.send(kind=kind, C=C, a=a, b=b, reg=reg, k=k)
+
+
 def compare(
-    peers: Peers,
+    peers: Worker,
     ours: Callable[[], object],
-    gap: float,
+    target: float,
     names: tuple[str, ...] = NAMES,
     repeat: int = 7,
     seconds: float = 10.0,
+    slack: float = float("inf"),
 ) -> dict[str, Any]:
-    """Median seconds of ours and of each peer that reaches the gap, taken in turn."""
+    """Median seconds of ours and of each peer whose certificate reaches the target, in turn.
+
+    A peer that took ``slack`` times as long as the fastest is not run again: the one time stands.
+    """
     report: dict[str, Any] = {}
-    ours()
+    result = ours()
     for name in names:
-        report[name] = peers.ask(do="prepare", peer=name, gap=gap, seconds=seconds)
-    able = [name for name in names if report[name].get("reached")]
-    times: dict[str, list[float]] = {name: [] for name in ("ours", *able)}
+        report[name] = peers.ask(do="prepare", peer=name, target=target, seconds=seconds)
+    able = {n: report[n].get("seconds", 0.0) for n in names if report[n].get("reached")}
+    limit = slack * min(able.values(), default=0.0)
+    again = [name for name, spent in able.items() if spent <= limit or not spent]
+    times: dict[str, list[float]] = {"ours": []} | {n: [able[n]] for n in able if n not in again}
+    times |= {name: [] for name in again}
     for _ in range(repeat):
         start = time.perf_counter()
         ours()
         times["ours"].append(time.perf_counter() - start)
-        for name in able:
+        for name in again:
             times[name].append(peers.ask(do="run", peer=name)["seconds"])
     medians = {name: statistics.median(t) for name, t in times.items()}
-    return {"seconds": medians, "prepared": report}
+    return {"seconds": medians, "prepared": report, "ours": result}
 
 
 def ratio_to_best(result: dict[str, Any]) -> float:

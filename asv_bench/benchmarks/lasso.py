@@ -141,7 +141,7 @@ def main(pattern: str = "", repeat: str = "7") -> None:
             result = row(peers, name, int(repeat))
             seconds = {k: round(1e3 * v, 2) for k, v in result["seconds"].items()}
             missed = {
-                k: v.get("error", f"{v['gap']:.1e}")
+                k: v.get("error", f"{v['certificate']:.1e}")
                 for k, v in result["prepared"].items()
                 if k not in seconds
             }

@@ -210,7 +210,7 @@ def main() -> None:
             chosen = {}
         elif request["do"] == "prepare":
             name, limit = request["peer"], float(request["seconds"])
-            gap, spent = np.inf, 0.0
+            gap, target, spent = np.inf, float(request["target"]), 0.0
             for tol in TOLERANCES[name]:
                 start = time.perf_counter()
                 try:
@@ -220,10 +220,10 @@ def main() -> None:
                     break
                 spent = time.perf_counter() - start
                 gap = problem.worst_gap(xs)
-                if gap <= request["gap"] or spent > limit:
+                if gap <= target or spent > limit:
                     break
             chosen[name] = tol
-            reply |= {"tol": tol, "gap": gap, "reached": bool(gap <= request["gap"])}
+            reply |= {"tol": tol, "certificate": gap, "reached": bool(gap <= target)}
         else:
             start = time.perf_counter()
             PEERS[request["peer"]](problem, chosen[request["peer"]])

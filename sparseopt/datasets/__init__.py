@@ -1,4 +1,4 @@
-"""Test problems: random designs of known truth, graphs, and loaders of real data."""
+"""Test problems: random designs of known truth, graphs, transport, and loaders of real data."""
 
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,12 @@ __getattr__, __dir__, __all__ = attach(
             "sparse_multiclass",
             "sparse_regression",
         ],
+        "_transport": [
+            "Transport",
+            "transport_assignment",
+            "transport_clouds",
+            "transport_digits",
+        ],
     },
 )
 
@@ -29,3 +35,7 @@ if TYPE_CHECKING:
     from ._regression import sparse_classification as sparse_classification
     from ._regression import sparse_multiclass as sparse_multiclass
     from ._regression import sparse_regression as sparse_regression
+    from ._transport import Transport as Transport
+    from ._transport import transport_assignment as transport_assignment
+    from ._transport import transport_clouds as transport_clouds
+    from ._transport import transport_digits as transport_digits
