@@ -7,7 +7,7 @@ import pytest
 from helpers import require
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import linprog, minimize
+from scipy.optimize import linear_sum_assignment, linprog, minimize
 from transport_cases import clouds, random_problem, relaxation_by_cvxpy
 
 from sparseopt import ConvergenceWarning, penalties, transport
@@ -61,13 +61,9 @@ def test_marginals_on_clouds(k):
     assert np.isclose(result.value, primal, atol=1e-9)
 
 
-def exact_cost_of_clouds(_found=[]):  # noqa: B006 - solved once
-    if not _found:
-        from scipy.optimize import linear_sum_assignment
-
-        C = clouds(100, 100)
-        _found.append(C[linear_sum_assignment(C)].mean())
-    return _found[0]
+def exact_cost_of_clouds():
+    C = clouds(100, 100)
+    return C[linear_sum_assignment(C)].mean()
 
 
 def test_one_entry_is_the_exact_problem(rng):
