@@ -7,6 +7,7 @@ from .._core._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_barycenter": ["BarycenterResult", "barycenter"],
         "_costs": ["PointCost"],
         "_entropic": ["entropic"],
         "_entropic_result": ["EntropicResult"],
@@ -25,6 +26,8 @@ __getattr__, __dir__, __all__ = attach(
 )
 
 if TYPE_CHECKING:
+    from ._barycenter import BarycenterResult as BarycenterResult
+    from ._barycenter import barycenter as barycenter
     from ._costs import PointCost as PointCost
     from ._entropic import entropic as entropic
     from ._entropic_result import EntropicResult as EntropicResult
