@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "_barycenter": ["BarycenterResult", "barycenter"],
         "_costs": ["PointCost"],
+        "_divergence": ["DivergenceResult", "divergence"],
         "_entropic": ["entropic"],
         "_entropic_result": ["EntropicResult"],
         "_exact": ["exact"],
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from ._barycenter import BarycenterResult as BarycenterResult
     from ._barycenter import barycenter as barycenter
     from ._costs import PointCost as PointCost
+    from ._divergence import DivergenceResult as DivergenceResult
+    from ._divergence import divergence as divergence
     from ._entropic import entropic as entropic
     from ._entropic_result import EntropicResult as EntropicResult
     from ._exact import exact as exact
