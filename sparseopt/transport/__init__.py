@@ -8,7 +8,12 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "_barycenter": ["BarycenterResult", "barycenter"],
+        "_batch": ["EntropicBatchResult", "entropic_batch"],
+        "_cardinality": ["cardinality"],
+        "_cardinality_result": ["CardinalityResult"],
+        "_constrained": ["ConstrainedResult", "constrained"],
         "_costs": ["PointCost"],
+        "_derivatives": ["TransportGradient", "plan_vjp", "value_gradient"],
         "_divergence": ["DivergenceResult", "divergence"],
         "_entropic": ["entropic"],
         "_entropic_result": ["EntropicResult"],
@@ -29,7 +34,16 @@ __getattr__, __dir__, __all__ = attach(
 if TYPE_CHECKING:
     from ._barycenter import BarycenterResult as BarycenterResult
     from ._barycenter import barycenter as barycenter
+    from ._batch import EntropicBatchResult as EntropicBatchResult
+    from ._batch import entropic_batch as entropic_batch
+    from ._cardinality import cardinality as cardinality
+    from ._cardinality_result import CardinalityResult as CardinalityResult
+    from ._constrained import ConstrainedResult as ConstrainedResult
+    from ._constrained import constrained as constrained
     from ._costs import PointCost as PointCost
+    from ._derivatives import TransportGradient as TransportGradient
+    from ._derivatives import plan_vjp as plan_vjp
+    from ._derivatives import value_gradient as value_gradient
     from ._divergence import DivergenceResult as DivergenceResult
     from ._divergence import divergence as divergence
     from ._entropic import entropic as entropic

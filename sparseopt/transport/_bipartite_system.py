@@ -43,8 +43,8 @@ class BipartiteSystem:
         near, far = (cols, rows) if self.flipped else (rows, cols)
         self.weights = _two_products(W, self.flipped)
         if self.weights.is_dense:
-            ones = (np.ones(m), np.ones(n))
-            by_row, by_col = W @ ones[0], W.T @ ones[1]
+            dense = self.weights.dense
+            by_row, by_col = dense @ np.ones(m), dense.T @ np.ones(n)
             near_sum, far_sum = (by_col, by_row) if self.flipped else (by_row, by_col)
         else:
             near_sum = sums(self.weights.near_ptr, self.weights.near_value)
@@ -69,6 +69,12 @@ class BipartiteSystem:
         if self.flipped:
             ptr, index, value = transpose(ptr, index, value, weights.dense.shape[1])
         return ptr, index, value
+
+    @functools.cached_property
+    def entries(self) -> int:
+        """Number of stored entries of W."""
+        weights = self.weights
+        return weights.dense.size if weights.is_dense else weights.near_value.size
 
     @functools.cached_property
     def diagonal(self) -> Array:

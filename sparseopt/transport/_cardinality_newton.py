@@ -54,11 +54,11 @@ def hessian(kinds, k, gamma, rho, H):  # type: ignore[no-untyped-def]
         for s in range(count):
             row, free = where[s], kinds[j, where[s]] == FREE
             share = r[s] / total
-            for l in range(count):
-                drop = share * r[l]
-                if free and kinds[j, where[l]] == FREE:
+            for e in range(count):
+                drop = share * r[e]
+                if free and kinds[j, where[e]] == FREE:
                     drop += kappa
-                H[row, where[l]] -= drop
+                H[row, where[e]] -= drop
 
 
 @jit

@@ -1,4 +1,4 @@
-"""The convex relaxation of cardinality-constrained transport, by proximal steps and Newton's method.
+"""The relaxation of cardinality-constrained transport, by proximal steps and Newton's method.
 
 A proximal step in the plan makes the dual smooth; Newton's method on its row potentials is exact as
 soon as the sets stay, and the steps get longer as the weight of the proximal term falls. As the
@@ -43,40 +43,36 @@ class Columns:
         """The best columns at row potentials; see `solve_columns`."""
         m, n = self.cost.shape
         plan, kinds = np.empty((m, n)), np.empty((m, n), np.int8)
-        values, beta, theta = np.empty(m), np.empty(m), np.empty(m)
+        facts = np.empty((4, m))
         if centre is None:
             centre = self.cost[:0]
-        arrays = (plan, kinds, values, beta, theta)
-        solve_columns(alpha, self.cost, centre, self.b, self.k, self.gamma, rho, *arrays)
+        given = (self.cost, centre, self.b, self.k, self.gamma, rho)
+        solve_columns(alpha, *given, plan, kinds, facts)
         residual = self.a - plan.sum(axis=0)
-        return Fit(plan, kinds, values, beta, theta, residual, float(self.a @ alpha - values.sum()))
+        values, extra, beta, theta = facts
+        fun = float(self.a @ alpha - values.sum())
+        return Fit(plan, kinds, beta, theta, residual, fun, float(extra.sum()))
 
     def bound(self, alpha: Array) -> Fit:
         """The semi-dual objective, a lower bound of both problems, and the columns it chose."""
         return self.fitted(alpha, None, 0.0)
 
-    def regulariser(self, plan: Array) -> Array:
-        """``gamma / 2`` times the squared k-support norm of every column."""
-        from ..penalties import KSupport
-
-        return 0.5 * self.gamma * KSupport(1.0, self.k).value(plan.T) ** 2
-
-    def objective(self, plan: Array) -> float:
-        """The relaxed primal objective."""
-        return inner(self.cost, plan) + float(self.regulariser(plan).sum())
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fit:
-    """Columns at some row potentials: plan, kinds of entries, values, shifts, what rows lack."""
+    """Columns at some row potentials.
+
+    ``kinds`` as in `solve_column`, the column shifts and thresholds, what the rows lack, the
+    concave function that the potentials maximise, and the sum of the columns' regularisers.
+    """
 
     plan: Array
     kinds: Array
-    values: Array
     beta: Array
     theta: Array
     residual: Array
     fun: float
+    extra: float
 
     def error(self, mass: float) -> float:
         """The marginal error."""
@@ -99,6 +95,11 @@ class RelaxedState(State):
     damping: float
     target: float
     inner: int = 0
+
+    @property
+    def plan(self) -> Array:
+        """The transposed plan."""
+        return self.fit.plan
 
 
 class Relaxation:
@@ -189,7 +190,8 @@ class Relaxation:
         )
         slope, length = float(now.residual @ step), 1.0
         noise = 1e-14 * max(self.scale, abs(now.fun))
-        for halvings in range(HALVINGS + 1):
+        shortened = 0
+        while shortened < HALVINGS:
             alpha = state.alpha + length * step
             fit = columns.fitted(alpha, state.centre, state.rho)
             turned = float(fit.residual @ step)
@@ -199,8 +201,8 @@ class Relaxation:
                 state.alpha, state.fit = alpha, fit
                 break
             length *= min(max(slope / (slope - turned), 0.1), 0.7) if turned < 0.0 else 0.5
-        state.damping *= 4.0 if halvings else 0.25
-        state.damping = min(max(state.damping, 1e-10), 1.0)
+            shortened += 1
+        state.damping = min(max(state.damping * (4.0 if shortened else 0.25), 1e-10), 1.0)
         state.inner += 1
 
     def _measure(self, state: RelaxedState) -> None:
@@ -210,7 +212,7 @@ class Relaxation:
         if bound.fun > state.fun:
             state.x, state.fun = state.alpha, bound.fun
         # What the rows lack is priced, so that the gap of a plan with an error stays meaningful.
-        value = columns.objective(fit.plan) + float(state.alpha @ fit.residual)
+        value = inner(columns.cost, fit.plan) + fit.extra + float(state.alpha @ fit.residual)
         error, gap = fit.error(columns.mass), max(value - bound.fun, 0.0) / self.scale
         state.certificate = max(error, gap)
         state.extra = {"marginal_error": error, "gap": gap, "rho": state.rho}

@@ -52,9 +52,10 @@ def tiles(cost: CostLike) -> Iterator[tuple[int, int, Array]]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MatrixCost:
-    """A dense array, float32 or float64."""
+    """A dense array, float32 or float64, less a number taken off in float64."""
 
     C: Array
+    shift: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -68,15 +69,22 @@ class MatrixCost:
 
     def tile(self, start: int, stop: int) -> Array:
         """Rows in float64."""
-        return np.ascontiguousarray(self.C[start:stop], dtype=np.float64)
+        C = np.ascontiguousarray(self.C[start:stop], dtype=np.float64)
+        return C - self.shift if self.shift else C
 
     def take(self, rows: Array, cols: Array) -> MatrixCost:
         """A submatrix."""
-        return MatrixCost(self.C[np.ix_(rows, cols)])
+        return MatrixCost(self.C[np.ix_(rows, cols)], self.shift)
+
+    def shifted(self, shift: float) -> MatrixCost:
+        """The cost less a number: at once in float64, later for the sake of memory in float32."""
+        if self.C.dtype == np.float64:
+            return MatrixCost(self.C - shift)
+        return MatrixCost(self.C, shift)
 
     def data(self) -> dict[str, Any]:
         """The array."""
-        return {"C": self.C}
+        return {"C": self.C, "shift": self.shift}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, init=False)
@@ -206,7 +214,7 @@ _METRICS = ("sqeuclidean", "euclidean", "cityblock", "minkowski", "cosine")
 def from_data(data: dict[str, Any]) -> CostLike:
     """The cost that `data` was made from."""
     if "C" in data:
-        return MatrixCost(data["C"])
+        return MatrixCost(**data)
     if "dummy" in data:
         from ._partial_result import DummyCost
 

@@ -11,22 +11,25 @@ from .._core import jit
 Array = np.ndarray[Any, Any]
 
 
+TINY = 1e-290  # a pivot below this is zero: its inverse could overflow
+
+
 @jit
-def eliminate(rows, cols, weight, excess):  # type: ignore[no-untyped-def]
+def eliminate(rows, cols, weight, excess, limit):  # type: ignore[no-untyped-def]
     """Factor ``Laplacian(edges) + diag(excess)``, all weights and excesses nonnegative.
 
     The diagonal is never formed: a pivot is the sum of the edges a node still has and its excess
-    (Grassmann, Taksar and Heyman's elimination), so all numbers stay nonnegative and exact to a
-    few roundings each, however far the weights are apart. The last node of a component without
-    excess has the pivot 0; its inverse is taken as 0, which grounds the component there.
+    (the elimination of Grassmann, Taksar and Heyman, 1985), so all numbers stay nonnegative and
+    exact to a few roundings each, however far the weights are apart. The last node of a component
+    without excess has the pivot 0; its inverse is taken as 0, which grounds the component there.
 
-    Returns the factor in the order of elimination: column k holds the later positions
-    ``index`` with ``ratio = weight / pivot``; ``position`` is where every node went.
+    Returns whether it was done, which it is not if all nodes left at some point have more than
+    ``limit`` neighbours, and the factor in the order of elimination: column k holds the later
+    positions ``later`` with ``ratio = weight / pivot``; ``position`` is where every node went.
     """
     nodes = excess.size
     excess = excess.copy()
     start, length, room, neighbour, value = _adjacency(rows, cols, weight, nodes)
-    end = start[nodes]
     head, following, previous = _buckets(length)
     position = np.full(nodes, -1, np.int64)
     inverse_pivot = np.zeros(nodes)
@@ -38,67 +41,86 @@ def eliminate(rows, cols, weight, excess):  # type: ignore[no-untyped-def]
     for k in range(nodes):
         while head[low] < 0:
             low += 1
+        if low > limit:
+            return False, ptr, index, ratio, inverse_pivot, position
         node = head[low]
         _unlink(head, following, previous, length, node)
         position[node] = k
-        degree = length[node]
-        first = ptr[k]
+        first, begin, degree = ptr[k], start[node], length[node]
         if first + degree > index.size:
-            index = _grown(index, first + degree)
-            ratio = _grown(ratio, first + degree)
-        begin = start[node]
+            index, ratio = _grown(index, first + degree), _grown(ratio, first + degree)
         pivot = excess[node]
         for e in range(degree):
             pivot += value[begin + e]
-        inverse = 1.0 / pivot if pivot > 0.0 else 0.0
-        inverse_pivot[k] = inverse
+        solid = pivot > TINY
+        inverse_pivot[k] = 1.0 / pivot if solid else 0.0
         for e in range(degree):
             index[first + e] = neighbour[begin + e]
-            ratio[first + e] = value[begin + e] / pivot if pivot > 0.0 else 0.0
+            ratio[first + e] = value[begin + e] / pivot if solid else 0.0
         ptr[k + 1] = first + degree
         for e in range(degree):
             i = neighbour[begin + e]
             excess[i] += ratio[first + e] * excess[node]
             _unlink(head, following, previous, length, i)
-            for s in range(start[i], start[i] + length[i]):
-                if neighbour[s] == node:
-                    last = start[i] + length[i] - 1
-                    neighbour[s] = neighbour[last]
-                    value[s] = value[last]
-                    length[i] -= 1
-                    break
-            if length[i] + degree > room[i]:
-                space = 2 * (length[i] + degree)
-                if end + space > neighbour.size:
-                    neighbour = _grown(neighbour, end + space)
-                    value = _grown(value, end + space)
-                for s in range(length[i]):
-                    neighbour[end + s] = neighbour[start[i] + s]
-                    value[end + s] = value[start[i] + s]
-                start[i] = end
-                room[i] = space
-                end += space
-            for s in range(start[i], start[i] + length[i]):
-                place[neighbour[s]] = s
-            for o in range(degree):
-                j = neighbour[begin + o]
-                if j == i:
-                    continue
-                added = ratio[first + e] * value[begin + o]
-                if place[j] >= 0:
-                    value[place[j]] += added
-                else:
-                    s = start[i] + length[i]
-                    neighbour[s] = j
-                    value[s] = added
-                    length[i] += 1
-            for s in range(start[i], start[i] + length[i]):
-                place[neighbour[s]] = -1
+            neighbour, value = _make_room(start, length, room, neighbour, value, i, degree)
+            share = ratio[first + e]
+            _join_neighbours(start, length, neighbour, value, place, node, i, share)
             _link(head, following, previous, length, i)
             low = min(low, length[i])
     for e in range(ptr[nodes]):
         index[e] = position[index[e]]
-    return ptr, index[: ptr[nodes]], ratio[: ptr[nodes]], inverse_pivot, position
+    return True, ptr, index[: ptr[nodes]], ratio[: ptr[nodes]], inverse_pivot, position
+
+
+@jit
+def _make_room(start, length, room, neighbour, value, i, degree):  # type: ignore[no-untyped-def]
+    """Move the list of node i to the end if it cannot take ``degree`` more neighbours.
+
+    ``start`` has one entry more than there are nodes: the end of what is used.
+    """
+    if length[i] + degree > room[i]:
+        end = start[start.size - 1]
+        space = 2 * (length[i] + degree)
+        if end + space > neighbour.size:
+            neighbour, value = _grown(neighbour, end + space), _grown(value, end + space)
+        for s in range(length[i]):
+            neighbour[end + s] = neighbour[start[i] + s]
+            value[end + s] = value[start[i] + s]
+        start[i] = end
+        room[i] = space
+        start[start.size - 1] = end + space
+    return neighbour, value
+
+
+@jit
+def _join_neighbours(  # type: ignore[no-untyped-def]
+    start, length, neighbour, value, place, node, i, share
+):
+    """Take the eliminated node from the list of i and join i with the node's other neighbours."""
+    here, last = start[i], start[i] + length[i] - 1
+    for s in range(here, last + 1):
+        if neighbour[s] == node:
+            neighbour[s] = neighbour[last]
+            value[s] = value[last]
+            break
+    for s in range(here, last):
+        place[neighbour[s]] = s
+    filled = last
+    for o in range(start[node], start[node] + length[node]):
+        j = neighbour[o]
+        if j == i:
+            continue
+        added = share * value[o]
+        s = place[j]
+        if s >= 0:
+            value[s] += added
+        else:
+            neighbour[filled] = j
+            value[filled] = added
+            filled += 1
+    for s in range(here, last):
+        place[neighbour[s]] = -1
+    length[i] = filled - here
 
 
 @jit

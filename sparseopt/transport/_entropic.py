@@ -11,8 +11,8 @@ import numpy as np
 
 from .._core import Run
 from .._core._validate import choice, positive
-from ._entropic_result import EntropicResult, EntropicState
-from ._gibbs import marginal_sums
+from ._entropic_result import SINKHORN, EntropicResult, EntropicState
+from ._gibbs import first_kernel, kernel_state
 from ._problem import Problem, check_problem
 from ._result import problem_fields
 
@@ -145,11 +145,10 @@ def _result(
     state = run.state
     fields = run.fields(method)
     if math.isnan(state.certificate):
-        rows, cols = marginal_sums(problem, eps, state.f, state.g)
-        error = float(np.abs(rows - problem.a).sum() + np.abs(cols - problem.b).sum())
-        fields["certificate"] = error / problem.mass
-        fields["fun"] = float(problem.a @ state.f + problem.b @ state.g - eps * rows.sum())
-        fields["message"] = run.message.replace("nan", f"{fields['certificate']:.2e}")
+        kernel = first_kernel(problem, eps, state.f, state.g)
+        state = kernel_state(kernel, SINKHORN, 0)
+        fields["certificate"], fields["fun"] = state.certificate, state.fun
+        fields["message"] = run.message.replace("nan", f"{state.certificate:.2e}")
     fields["fun"] += problem.shift * problem.mass
     fields |= problem_fields(problem, state.f, state.g, sparse)
     return EntropicResult(**fields, eps=eps)

@@ -26,6 +26,7 @@ import numpy as np
 
 from .._core import Run, iterate
 from ._entropic_result import NEWTON, SINKHORN, EntropicState
+from ._feasibility import infeasible
 from ._gibbs import DenseGibbs, Gibbs, first_kernel, kernel_state, marginal_error
 from ._laplacian import solve_bipartite
 from ._problem import Problem
@@ -36,12 +37,17 @@ SWEEPS = 10  # of Sinkhorn at the start of a stage
 START = 0.05  # of the span of the costs: the strength of the first stage
 RATIO = 4.0  # of the strengths of neighbouring stages
 STAGE_TOL = 1e-2  # error at which a stage before the last ends
+PATIENCE_FAR = 8  # steps in one stage that are cut to the largest length
+RETREAT = 64.0  # factor of the strength when these were more
+RETREAT_TOL = 0.05  # and that of the tolerance of the stages
 PATIENCE = 40  # sweeps that a Newton step may be put off for
 SHIFT = 1e-2  # of the diagonal at the start, times the error
 SHARE = 0.01  # of the error: mass left out of the model
-CLIP = 10.0  # largest change of a potential in a step, in units of the strength
+CLIP = 10.0  # largest change of a potential in a step, in units of the strength, at first
+FAR = 80.0  # the same after many such steps
 ROUNDING = 1e-15  # of the mass: a fall of the objective that may be noise
 HALVINGS = 30
+PROOF = 20  # steps between two attempts to prove that no plan exists
 FAILURES = 3  # line searches in a row that may fail
 DOUBTS = 3  # times that the error of all entries may contradict that of the kept ones
 
@@ -78,7 +84,8 @@ class _Path:
     def __init__(self, problem: Problem, eps: float, tol: float, max_iter: int) -> None:
         self.problem, self.eps, self.tol, self.max_iter = problem, eps, tol, max_iter
         self.ends: list[tuple[float, Array, Array]] = []
-        self.done = self.doubts = 0
+        self.done = self.doubts = self.steps = 0
+        self.stage_tol = STAGE_TOL
 
     def begin(self, start: tuple[Array | None, Array] | None) -> EntropicState:
         """The state before the first sweep."""
@@ -90,7 +97,8 @@ class _Path:
 
     def _enter(self, kernel: Gibbs) -> None:
         self.kernel = kernel
-        self.shift, self.failures, self.swept, self.pace = SHIFT, 0, 0, 0.0
+        self.shift, self.clip, self.pace = SHIFT, CLIP, 0.0
+        self.failures = self.swept = self.far = 0
 
     @property
     def last(self) -> bool:
@@ -98,17 +106,18 @@ class _Path:
 
     @property
     def goal(self) -> float:
-        return self.tol if self.last else max(STAGE_TOL, self.tol)
+        return self.tol if self.last else max(self.stage_tol, self.tol)
 
     def _state(self, phase: float, advance: int) -> EntropicState:
         stalled = ""
         if self.last and self.kernel.error <= self.tol and not self._confirmed():
             stalled = "the potentials divided by eps have no more digits"
+        elif self.problem.forbidden and self.steps % PROOF == 0:
+            stalled = infeasible(self.problem, self.kernel.potentials()[0])
         self.done += advance
-        state = kernel_state(self.kernel, phase, advance, last=self.last, stalled=stalled)
-        if self.done >= self.max_iter and not self.last:
-            state.certificate = marginal_error(self.problem, self.eps, state.f, state.g)
-        return state
+        if self.done >= self.max_iter and not self.last:  # end where the caller wanted to be
+            self._enter(first_kernel(self.problem, self.eps, *self.kernel.potentials()))
+        return kernel_state(self.kernel, phase, advance, last=self.last, stalled=stalled)
 
     def _confirmed(self) -> bool:
         """Measure the error on all entries; if it is too large, go on with all of them.
@@ -119,19 +128,25 @@ class _Path:
         noise = 4.0 * float(np.finfo(float).eps) * problem.span / self.eps
         if isinstance(kernel, DenseGibbs) and noise < 1e-2 * self.tol:
             return True
-        f, g = kernel.potentials()
+        kernel.absorb()
+        move = float(problem.a @ kernel.f) / problem.mass  # as the result will have them
+        f, g = kernel.f, kernel.g = kernel.f - move, kernel.g + move
         error = marginal_error(problem, self.eps, f, g)
         if error > self.tol:
             self.doubts += 1
             self._enter(first_kernel(problem, self.eps, f, g))
-        else:
-            kernel.error = error
+        self.kernel.error = error
         return self.doubts <= DOUBTS
 
     def step(self, state: EntropicState) -> EntropicState:
         """Some sweeps, a Newton step, or the next stage of the path."""
+        self.steps += 1
         if self.kernel.error <= self.goal:
             self._next_stage()
+        elif self.far > PATIENCE_FAR and self.stage_tol > self.tol:
+            self._retreat()
+        elif self.kernel.stale():
+            self._renew()
         if self.swept < SWEEPS:
             return self._sweeps(SWEEPS - self.swept)
         wanted = self._sweeps_left()
@@ -150,6 +165,24 @@ class _Path:
             f, g = f + weight * (f - f0), g + weight * (g - g0)
         self._enter(self.kernel.trimmed().at(following, f, g))
 
+    def _retreat(self) -> None:
+        """Go back to a larger strength, where the way is shorter, and end its stage later.
+
+        Some mass below the tolerance of the stages is still in the wrong place, many strengths
+        away from its own.
+        """
+        self.stage_tol = max(self.tol, RETREAT_TOL * self.stage_tol)
+        eps = min(RETREAT * self.kernel.eps, max(self.eps, START * self.problem.span))
+        self.ends.clear()
+        self._enter(first_kernel(self.problem, eps, *self.kernel.potentials()))
+
+    def _renew(self) -> None:
+        """Choose the entries to keep anew."""
+        kernel = first_kernel(self.problem, self.kernel.eps, *self.kernel.potentials())
+        kernel.absorb()
+        self.kernel = kernel.trimmed()
+        self.kernel.set_rows(self.kernel.u)
+
     def _sweeps_left(self) -> int:
         """How many sweeps the goal is away at the pace of the last ones."""
         if not 0.0 < self.pace < 1.0:
@@ -158,12 +191,13 @@ class _Path:
 
     def _sweeps(self, count: int) -> EntropicState:
         kernel, done, before = self.kernel, 0, self.kernel.error
+        count = min(count, self.max_iter - self.done)
         while done < count and kernel.error > self.goal:
             before = kernel.error
             kernel.sweep()
             done += 1
         self.swept += max(done, 1)
-        self.pace = kernel.error / before
+        self.pace = kernel.error / before if done and before > 0.0 else 0.0
         return self._state(SINKHORN, done)
 
     def _newton(self) -> EntropicState:
@@ -185,7 +219,7 @@ class _Path:
         p, q = solution.p, solution.q
         slope, gain = float((a - rows) @ p), float(a @ p + b @ q)
         largest = max(np.abs(p).max(), np.abs(q).max())
-        length = min(1.0, CLIP / largest)
+        length = clipped = min(1.0, self.clip / largest)
         noise = ROUNDING * (1.0 + largest) * problem.mass
         halvings = 0
         while True:
@@ -203,7 +237,11 @@ class _Path:
         self.failures = 0
         if halvings:
             self.shift *= 4.0
-        elif length == 1.0:
+            self.clip = max(self.clip / 2.0, CLIP)
+        elif clipped < 1.0:
+            self.far += 1
+            self.clip = min(self.clip * 2.0, FAR)
+        else:
             self.shift /= 2.0
         kernel.set_rows(u)
         self.pace = 0.0

@@ -46,7 +46,7 @@ class EntropicResult(TransportResult):
     eps: float = 0.0
 
     def _entries(self, start: int, stop: int, C: Array) -> Array:
-        f, g = self.potentials
+        f, g = self._duals
         P = np.subtract(g, C)
         P += f[start:stop, None]
         P /= self.eps

@@ -13,6 +13,8 @@ from ._laplacian_kernels import Factor
 
 Array = np.ndarray[Any, Any]
 
+FILL = 40  # neighbours of a node at its elimination; with more, a factor costs too much
+
 
 def forest_factor(
     ptr: Array,
@@ -28,26 +30,42 @@ def forest_factor(
     """Factorise a maximum-weight spanning forest united with the largest entries.
 
     ``density * max(n, m)`` largest entries are kept beside the forest; both diagonals are the
-    sums of the kept entries plus ``excess``.
+    sums of the kept entries plus ``excess``. Where their elimination would fill in, fewer are
+    kept: the forest alone never fills in.
     """
-    count = int(density * max(near.size, far.size))
+    while True:
+        count = min(int(density * max(near.size, far.size)), value.size)
+        threshold, share = _threshold(value, count)
+        edges = select_edges(ptr, index, value, near, far, threshold, share, weak)
+        done, *factor = eliminate(*edges, excess, FILL)
+        if done:
+            return Factor(*factor)
+        density = density / 2 if density > 0.1 else 0.0
+
+
+def largest_share(value: Array, count: int) -> float:
+    """The part of the sum that the ``count`` largest values hold."""
     if count >= value.size:
-        threshold = 0.0
-    elif count <= 0:
-        threshold = np.inf
-    else:
-        threshold = float(np.partition(value, value.size - count)[value.size - count])
-    rows, cols, kept = select_edges(ptr, index, value, near, far, threshold, weak)
-    return Factor(*eliminate(rows, cols, kept, excess))
+        return 1.0
+    return float(np.partition(value, value.size - count)[value.size - count :].sum() / value.sum())
+
+
+def _threshold(value: Array, count: int) -> tuple[float, float]:
+    """The ``count``-th largest value, and the share of the entries equal to it that it takes."""
+    if count == 0:
+        return np.inf, 0.0
+    threshold = float(np.partition(value, value.size - count)[value.size - count])
+    above = int(np.count_nonzero(value > threshold))
+    return threshold, (count - above) / int(np.count_nonzero(value == threshold))
 
 
 @jit
-def select_edges(ptr, index, value, near, far, threshold, weak):  # type: ignore[no-untyped-def]
-    """Edges of at least the threshold, and a maximum-weight forest between what they connect.
+def select_edges(ptr, index, value, near, far, threshold, share, weak):  # type: ignore[no-untyped-def]
+    """Edges above the threshold, a share of those at it, and a forest between what they connect.
 
-    Together with the forest among the large edges themselves these contain a maximum-weight
-    spanning forest of the whole graph. Columns are numbered after the rows. Edges that matter to
-    neither of their ends are left out.
+    That forest has maximum weight; together with the one among the large edges themselves it is
+    a maximum-weight spanning forest of the whole graph. Columns are numbered after the rows.
+    Edges that matter to neither of their ends are left out.
     """
     n, m = near.size, far.size
     above = np.arange(n + m)
@@ -59,10 +77,16 @@ def select_edges(ptr, index, value, near, far, threshold, weak):  # type: ignore
     cols = np.empty(capacity, np.int32)
     kept = np.empty(capacity)
     filled = 0
+    quota = 0.0
     for i in range(n):
         for e in range(ptr[i], ptr[i + 1]):
             j = index[e]
-            if value[e] >= threshold and value[e] > weak * min(near[i], far[j]):
+            large = value[e] > threshold
+            if value[e] == threshold:  # ties are taken evenly over the matrix
+                quota += share
+                large = quota >= 1.0
+                quota -= large
+            if large and value[e] > weak * min(near[i], far[j]):
                 rows[filled] = i
                 cols[filled] = n + j
                 kept[filled] = value[e]

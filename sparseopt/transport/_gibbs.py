@@ -24,6 +24,8 @@ Array = np.ndarray[Any, Any]
 WHOLE = 1 << 27  # entries of a kernel that is kept whole: 1 GB
 FEW = 0.2  # share of significant entries below which only these are kept
 NEGLIGIBLE = 1e-24  # of the mass of an atom: what the entries left out may add up to
+UNDERFLOW = 600.0  # growth of an exponent that can bring back an entry that was rounded to zero
+HARMLESS = 1e-13  # the same, at any later time
 TINY = 1e-250  # sums below it may have lost digits to underflow
 FULL = 1.0 / 3.0  # share of entries of a model above which it is not worth a sparse format
 
@@ -86,9 +88,22 @@ class Gibbs:
         """The significant entries alone, if they are few; the factors must have been absorbed."""
         return self
 
+    def stale(self) -> bool:
+        """Whether entries that were left out may matter at the present potentials."""
+        return False
+
     def potentials(self) -> tuple[Array, Array]:
         """Potentials with the factors in them."""
         return self.f + self.eps * np.log(self.u), self.g + self.eps * np.log(self.v)
+
+    def growth(self, f: Array, g: Array) -> float:
+        """The most that f_i + g_j has grown from earlier potentials."""
+        now_f, now_g = self.potentials()
+        return float((now_f - f).max() + (now_g - g).max())
+
+    def spread(self) -> float:
+        """The largest ratio of two factors of one side."""
+        return float(max(self.u.max() / self.u.min(), self.v.max() / self.v.min()))
 
     def set_rows(self, u: Array) -> None:
         """Take these row factors, and the column factors that make the column sums exact."""
@@ -123,6 +138,7 @@ class DenseGibbs(Gibbs):
 
     def __init__(self, problem: Problem, eps: float, f: Array, g: Array) -> None:
         super().__init__(problem, eps, f, g)
+        self.chosen_at = f, g
         self.P = np.empty(problem.cost.shape)
         top = np.empty(f.size)
         for start, stop, C in tiles(problem.cost):
@@ -170,6 +186,10 @@ class DenseGibbs(Gibbs):
         """See `Gibbs.at`."""
         return DenseGibbs(self.problem, eps, f, g)
 
+    def stale(self) -> bool:
+        """See `Gibbs.stale`; here they were lost to underflow."""
+        return self.growth(*self.chosen_at) > UNDERFLOW * self.eps
+
     def trimmed(self) -> Gibbs:
         """See `Gibbs.trimmed`."""
         kept = _collect(self.P, *self.thresholds(NEGLIGIBLE), FEW * self.P.size)
@@ -182,6 +202,7 @@ class SparseGibbs(Gibbs):
     def __init__(self, whole: Gibbs, kept: CSR) -> None:
         super().__init__(whole.problem, whole.eps, whole.f, whole.g)
         self.kept = kept
+        self.chosen_at = whole.eps, whole.f, whole.g
         self.row = np.repeat(np.arange(kept.shape[0], dtype=np.int32), np.diff(kept.indptr))
         self.C = np.empty(kept.nnz)
         for start, stop, C in tiles(self.problem.cost):
@@ -208,11 +229,16 @@ class SparseGibbs(Gibbs):
         """See `Gibbs.model`."""
         return _select(self.kept, *self.thresholds(share))
 
+    def stale(self) -> bool:
+        """See `Gibbs.stale`."""
+        eps, f, g = self.chosen_at
+        return self.growth(f, g) > eps * -math.log(NEGLIGIBLE) - self.eps * -math.log(HARMLESS)
+
     def at(self, eps: float, f: Array, g: Array) -> Gibbs:
-        """See `Gibbs.at`; entries that have become negligible are let go."""
+        """See `Gibbs.at`."""
         new = SparseGibbs.__new__(SparseGibbs)
         Gibbs.__init__(new, self.problem, eps, f, g)
-        new.row, new.C = self.row, self.C
+        new.row, new.C, new.chosen_at = self.row, self.C, self.chosen_at
         Z = f[self.row]
         Z += g[self.kept.indices]
         Z -= self.C

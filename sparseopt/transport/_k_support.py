@@ -88,7 +88,7 @@ def _decide(z, sums, size, k, b, gamma, rho, low):  # type: ignore[no-untyped-de
 
 @jit
 def solve_column(v, b, k, gamma, rho, work, t, kind):  # type: ignore[no-untyped-def]
-    """The best column for the scores ``v``: its value, its shift and its threshold.
+    """The best column for the scores ``v``: value, regulariser, shift beta and threshold theta.
 
     ``max <v, t> - gamma/2 |t|_k^2 - rho/2 |t|^2`` over ``t >= 0`` with ``sum t = b``, for the
     k-support norm, whose square is ``min sum t_i^2 / u_i`` over shares ``0 <= u <= 1`` that sum to
@@ -110,9 +110,9 @@ def solve_column(v, b, k, gamma, rho, work, t, kind):  # type: ignore[no-untyped
             z = v[i] - peak
             if z > low:
                 t[i], kind[i] = (z - low) / whole, ONE
-                square += t[i] * t[i]
+                square += 0.5 * t[i] * t[i]
                 linear += z * t[i]
-        return peak * b + linear - 0.5 * whole * square, -low - peak, low + peak
+        return peak * b + linear - whole * square, gamma * square, -low - peak, low + peak
     where = np.empty(count, np.int64)
     count = 0
     for i in range(v.size):
@@ -121,26 +121,26 @@ def solve_column(v, b, k, gamma, rho, work, t, kind):  # type: ignore[no-untyped
             count += 1
     order = np.argsort(-work[:count], kind="mergesort")
     z, sums = np.empty(count + 1), np.zeros(count + 1)
-    for l in range(count):
-        z[l] = work[order[l]]
-        sums[l + 1] = sums[l] + z[l]
+    for e in range(count):
+        z[e] = work[order[e]]
+        sums[e + 1] = sums[e] + z[e]
     z[count] = low
     p, q, beta, tau = _decide(z, sums, count, k, b, gamma, rho, low)
-    value = -0.5 * gamma * (k - p) * tau * tau
-    for l in range(q):
-        i = where[order[l]]
-        if l < p:
-            t[i], kind[i] = max((z[l] + beta) / whole, 0.0), ONE
-            value += (z[l] - 0.5 * whole * t[i]) * t[i]
+    extra, value = 0.5 * gamma * (k - p) * tau * tau, 0.0
+    for e in range(q):
+        i = where[order[e]]
+        if e < p:
+            t[i], kind[i] = max((z[e] + beta) / whole, 0.0), ONE
+            extra += 0.5 * gamma * t[i] * t[i]
         else:
-            t[i], kind[i] = max((z[l] + beta - gamma * tau) / rho, 0.0), FREE
-            value += (z[l] - 0.5 * rho * t[i]) * t[i]
-    return peak * b + value, beta - peak, gamma * tau - beta + peak
+            t[i], kind[i] = max((z[e] + beta - gamma * tau) / rho, 0.0), FREE
+        value += (z[e] - 0.5 * rho * t[i]) * t[i]
+    return peak * b + value - extra, extra, beta - peak, gamma * tau - beta + peak
 
 
 @jit
-def solve_columns(alpha, cost, centre, b, k, gamma, rho, plan, kind, values, beta, theta):  # type: ignore[no-untyped-def]
-    """`solve_column` for the scores ``alpha - cost + rho * centre`` of every column."""
+def solve_columns(alpha, cost, centre, b, k, gamma, rho, plan, kind, facts):  # type: ignore[no-untyped-def]
+    """`solve_column` for the scores ``alpha - cost + rho * centre``; four facts for each column."""
     m, n = cost.shape
     v, work = np.empty(n), np.empty(n)
     for j in range(m):
@@ -148,6 +148,5 @@ def solve_columns(alpha, cost, centre, b, k, gamma, rho, plan, kind, values, bet
             v[i] = alpha[i] - cost[j, i]
             if rho > 0.0:
                 v[i] += rho * centre[j, i]
-        values[j], beta[j], theta[j] = solve_column(
-            v, b[j], k, gamma, rho, work, plan[j], kind[j]
-        )
+        value, extra, beta, theta = solve_column(v, b[j], k, gamma, rho, work, plan[j], kind[j])
+        facts[0, j], facts[1, j], facts[2, j], facts[3, j] = value, extra, beta, theta

@@ -36,7 +36,7 @@ class Factor(NamedTuple):
     """``L D L'`` of the preconditioner in the order of elimination, see ``eliminate``."""
 
     ptr: Array
-    index: Array
+    later: Array
     ratio: Array
     inverse_pivot: Array
     position: Array
@@ -169,12 +169,21 @@ def apply_reduced(weights, near, far_inverse, x, t, y):  # type: ignore[no-untyp
 
 @jit
 def gather(ptr, index, value, x, out):  # type: ignore[no-untyped-def]
-    """Product of a compressed matrix and a vector."""
+    """Product of a compressed matrix and a vector, in four sums that need not wait in turn."""
     for i in range(out.size):
-        total = 0.0
-        for e in range(ptr[i], ptr[i + 1]):
-            total += value[e] * x[index[e]]
-        out[i] = total
+        e = ptr[i]
+        end = ptr[i + 1]
+        a = b = c = d = 0.0
+        while e + 3 < end:
+            a += value[e] * x[index[e]]
+            b += value[e + 1] * x[index[e + 1]]
+            c += value[e + 2] * x[index[e + 2]]
+            d += value[e + 3] * x[index[e + 3]]
+            e += 4
+        while e < end:
+            a += value[e] * x[index[e]]
+            e += 1
+        out[i] = (a + b) + (c + d)
 
 
 @jit
@@ -191,7 +200,7 @@ def outer_products(weights, far_inverse, out):  # type: ignore[no-untyped-def]
 @jit
 def solve_factor(factor, r, work, z):  # type: ignore[no-untyped-def]
     """Solve with the factor for a right-hand side that is zero on the eliminated side."""
-    ptr, index, ratio = factor.ptr, factor.index, factor.ratio
+    ptr, index, ratio = factor.ptr, factor.later, factor.ratio
     work[:] = 0.0
     for i in range(r.size):
         work[factor.position[i]] = r[i]
@@ -220,39 +229,38 @@ def _precondition(kind, inverse_diagonal, factor, r, work, z):  # type: ignore[n
 
 @jit
 def conjugate_gradients(  # type: ignore[no-untyped-def]
-    weights, near, far_inverse, kind, inverse_diagonal, factor, r, x, target, max_iter
+    weights, near, far_inverse, kind, inverse_diagonal, factor, r, x, target, max_iter, trial
 ):
     """Preconditioned CG on the reduced system; ``r`` and ``x`` are advanced in place.
 
-    Stops at a residual norm of ``target``, after ``max_iter`` iterations, or when a direction has
-    no curvature left above rounding. Returns the iterations made.
+    Stops at a residual norm of ``target``, after ``max_iter`` iterations, when a direction has no
+    curvature left above rounding, or if after each ``trial`` iterations the mean rate so far
+    foretells more than three times as many to come. Returns the iterations made.
     """
     n = r.size
     z, p, y = np.empty(n), np.zeros(n), np.empty(n)
     t, work = np.empty(far_inverse.size), np.empty(n + far_inverse.size)
-    rz_old = 1.0
+    rz_old = first = 1.0
     for it in range(max_iter):
-        norm = 0.0
-        for i in range(n):
-            norm += r[i] * r[i]
-        if not np.sqrt(norm) > target:
+        norm = np.sqrt(np.dot(r, r))
+        if not norm > target:
+            return it
+        if it == 0:
+            first = norm
+        elif it % trial == 0 and target * (first / norm) ** (3.0 * trial / it) < norm:
             return it
         _precondition(kind, inverse_diagonal, factor, r, work, z)
-        rz = 0.0
-        for i in range(n):
-            rz += r[i] * z[i]
+        rz = np.dot(r, z)
         if not rz > 0.0:
             return it
         beta = rz / rz_old if it > 0 else 0.0
         for i in range(n):
             p[i] = z[i] + beta * p[i]
         apply_reduced(weights, near, far_inverse, p, t, y)
-        curvature = 0.0
-        scale = 0.0
         for i in range(n):
-            curvature += p[i] * y[i]
-            scale += p[i] * p[i] * near[i]
-        if not curvature > 1e-16 * scale:
+            z[i] = near[i] * p[i]
+        curvature = np.dot(p, y)
+        if not curvature > 1e-16 * np.dot(p, z):
             return it
         step = rz / curvature
         for i in range(n):

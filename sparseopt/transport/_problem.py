@@ -58,7 +58,10 @@ class Problem:
         """A warm start as potentials of the atoms kept, the first None where it was not given."""
         if x0 is None:
             return None
+        offset = self.shift
         found = getattr(x0, "potentials", x0)
+        if hasattr(x0, "problem"):  # without the rounding of a large offset
+            found, offset = x0.problem["potentials"], self.shift - x0.problem["shift"]
         if isinstance(found, tuple | list) and len(found) == 2:
             f, g = (np.asarray(p, dtype=np.float64) for p in found)
             if f.shape != self.masses[0].shape:
@@ -71,19 +74,20 @@ class Problem:
             f, g = None, np.asarray(found, dtype=np.float64)
         if g.shape != self.masses[1].shape:
             raise ValueError(f"x0 must hold g of shape {self.masses[1].shape}, got {g.shape}")
-        g = g[self.cols] - self.shift
+        g = g[self.cols] - offset
         if not np.isfinite(g).all() or (f is not None and not np.isfinite(f).all()):
             raise ValueError("x0 must be finite, got NaN or infinite potentials")
         return f, g
 
     def restore(self, f: Array, g: Array) -> tuple[Array, Array]:
-        r"""Potentials of all atoms, normalised to :math:`\sum_i a_i f_i = 0`."""
-        g = g + self.shift
+        r"""Potentials of all atoms for the shifted cost, normalised to :math:`\sum_i a_i f_i = 0`."""
         move = float(self.a @ f) / self.mass
-        return self.spread(f - move, g + move)
+        if abs(move) > 1e-15 * float(np.abs(f).max()):
+            f, g = f - move, g + move
+        return self.spread(f, g)
 
     def spread(self, f: Array, g: Array) -> tuple[Array, Array]:
-        """Potentials of all atoms from those with mass, under the costs as given.
+        """Potentials of all atoms from those with mass, for the shifted cost.
 
         An atom without mass gets the largest potential that keeps the dual feasible.
         """
@@ -99,13 +103,13 @@ class Problem:
         full[rows] = f
         missing = np.setdiff1d(np.arange(n), rows)
         for i in missing:  # few, or the problem is small
-            full[i] = _least(self.given.tile(i, i + 1)[0, self.cols] - g)
+            full[i] = _least(self.given.tile(i, i + 1)[0, self.cols] - self.shift - g)
         return full
 
     def _spread_columns(self, f: Array, g: Array) -> Array:
         least = np.full(self.given.shape[1], np.inf)
         for start, stop, C in tiles(self.given):
-            np.minimum(least, (C - f[start:stop, None]).min(axis=0), out=least)
+            np.minimum(least, (C - self.shift - f[start:stop, None]).min(axis=0), out=least)
         full = np.where(np.isfinite(least), least, 0.0)
         full[self.cols] = g
         return full
@@ -137,7 +141,7 @@ def check_problem(C: Any, a: Any, b: Any, *, balanced: bool = True, forbid: bool
     inner = cost if rows.size == n and cols.size == m else cost.take(rows, cols)
     low, high, forbidden = _range(inner, forbid, (rows, cols))
     if isinstance(inner, MatrixCost):
-        inner = MatrixCost(inner.C - inner.C.dtype.type(low))
+        inner = inner.shifted(low)
     else:
         low = 0.0
     return Problem(inner, a[rows], b[cols], low, high - low, forbidden, rows, cols, cost, (a, b))

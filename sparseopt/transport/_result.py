@@ -13,7 +13,7 @@ from .._core import Result
 from .._core._validate import parameter
 from ._costs import CostLike, from_data, tiles
 from ._problem import Problem
-from ._rounding import round_sparse, shrink
+from ._rounding import round_on_support, round_sparse, shrink
 
 Array = np.ndarray[Any, Any]
 
@@ -53,7 +53,10 @@ class TransportResult(Result):
     sparse: bool = False
 
     def _entries(self, start: int, stop: int, C: Array) -> Array:
-        """Rows of the plan, in float64, where both atoms have mass (a new array)."""
+        """Rows of the plan, in float64, where both atoms have mass (a new array).
+
+        ``C`` are costs without the shift; `_duals` are the potentials that go with them.
+        """
         raise NotImplementedError
 
     def _regulariser(self, P: Array) -> float:
@@ -63,6 +66,17 @@ class TransportResult(Result):
     @cached_property
     def _cost(self) -> CostLike:
         return from_data(self.problem["cost"])
+
+    @property
+    def _shift(self) -> float:
+        """What was taken off the costs; a large offset would cost the potentials digits."""
+        return float(self.problem["shift"])
+
+    @property
+    def _duals(self) -> tuple[Array, Array]:
+        """Potentials for the costs without the shift."""
+        f, g = self.problem["potentials"]
+        return f, g
 
     @property
     def a(self) -> Array:
@@ -79,6 +93,8 @@ class TransportResult(Result):
         empty_rows, empty_cols = self.a == 0.0, self.b == 0.0
         some = empty_rows.any() or empty_cols.any()
         for start, stop, C in tiles(self._cost):
+            if self._shift:
+                C = C - self._shift
             P = self._entries(start, stop, C)
             if some:
                 P[empty_rows[start:stop]] = 0.0
@@ -107,17 +123,24 @@ class TransportResult(Result):
             The plan; its distance from the dense one is at most twice the marginal error of what
             was kept.
         """
-        from scipy.sparse import csr_array, vstack
-
         n, m = self._cost.shape
         if threshold is None:
             threshold = DROP * float(self.a.sum()) / (n * m)
         threshold = parameter("threshold", threshold, finite=True)
+        return self._round_kept(threshold)
+
+    def _round_kept(self, threshold: float) -> Any:
+        """The entries of at least ``threshold``, moved to exact marginals."""
+        from scipy.sparse import csr_array, vstack
+
         parts = []
         for *_, P in self._tiles():
             P[threshold > P] = 0.0
             parts.append(csr_array(P))
-        return round_sparse(vstack(parts, format="csr"), self.a, self.b)
+        kept = vstack(parts, format="csr")
+        if self.problem["forbidden"]:
+            return round_on_support(kept, self.a, self.b)
+        return round_sparse(kept, self.a, self.b)
 
     @cached_property
     def _sums(self) -> tuple[Array, Array]:
@@ -144,7 +167,9 @@ class TransportResult(Result):
 
     @cached_property
     def _rounded(self) -> tuple[float, float]:
-        r"""Cost and regulariser at :math:`\hat P`, in two passes over the plan."""
+        r"""Cost and regulariser at :math:`\hat P`, in passes over the plan."""
+        if self.problem["forbidden"]:
+            return self._rounded_on_support()
         x = shrink(self._sums[0], self.a)
         cols = np.zeros(self.b.size)
         for start, stop, _, P in self._tiles():
@@ -162,7 +187,16 @@ class TransportResult(Result):
             P *= y
             if total > 0.0:
                 P += np.outer(short_a[start:stop], short_b / total)
-                P[np.isinf(C)] = 0.0  # what is missing there, of the size of the error, stays so
+            cost += _inner(C, P)
+            extra += self._regulariser(P)
+        return cost + self._shift * float(self.a.sum()), extra
+
+    def _rounded_on_support(self) -> tuple[float, float]:
+        """The same where a change outside the support would cost infinitely much."""
+        kept = self._round_kept(0.0)
+        cost = extra = 0.0
+        for start, stop, C in tiles(self._cost):
+            P = kept[start:stop].toarray()
             cost += _inner(C, P)
             extra += self._regulariser(P)
         return cost, extra
@@ -185,26 +219,50 @@ class TransportResult(Result):
     @cached_property
     def bracket(self) -> tuple[float, float]:
         """Lower and upper bound of the unregularised transport cost."""
-        g = self.potentials[1]
-        lower = float(self.b @ g)
+        g = self._duals[1]
+        lower = float(self.b @ g) + self._shift * float(self.a.sum())
         for start, stop, C in tiles(self._cost):
-            least = np.where(self.b > 0.0, C - g, np.inf).min(axis=1)
+            least = np.where(self.b > 0.0, C - self._shift - g, np.inf).min(axis=1)
             lower += float(self.a[start:stop] @ np.where(self.a[start:stop] > 0.0, least, 0.0))
         return lower, self.cost
 
 
 def problem_fields(problem: Problem, f: Array, g: Array, sparse: bool) -> dict[str, Any]:
     """The fields of a `TransportResult` that follow from the problem and its potentials."""
-    f, g = problem.restore(f, g)
+    return fields_of(problem, *problem.restore(f, g), problem.shift, sparse)
+
+
+def fields_of(problem: Problem, f: Array, g: Array, shift: float, sparse: bool) -> dict[str, Any]:
+    """The same for potentials of all atoms, under the costs less a shift."""
+    shifted = g + shift
+    a, b = problem.masses
     return {
-        "x": np.concatenate([f, g]),
-        "potentials": (f, g),
-        "problem": {
-            "cost": problem.given.data(),
-            "a": problem.masses[0],
-            "b": problem.masses[1],
-        },
+        "x": np.concatenate([f, shifted]),
+        "potentials": (f, shifted),
+        "problem": problem_record(
+            problem.given, a, b, (f, g), shift=shift, forbidden=problem.forbidden
+        ),
         "sparse": bool(sparse),
+    }
+
+
+def problem_record(
+    cost: CostLike,
+    a: Array,
+    b: Array,
+    potentials: tuple[Array, Array],
+    *,
+    shift: float = 0.0,
+    forbidden: bool = False,
+) -> dict[str, Any]:
+    """The field ``problem``: what the lazy parts of a record are made from."""
+    return {
+        "cost": cost.data(),
+        "a": a,
+        "b": b,
+        "shift": shift,
+        "forbidden": forbidden,
+        "potentials": potentials,
     }
 
 

@@ -15,7 +15,7 @@ from ._problem import Problem
 Array = np.ndarray[Any, Any]
 
 CHUNK = 10  # sweeps between two tests
-LARGE = 1e50  # factors beyond it, or below its inverse, are absorbed
+LARGE = 1e100  # ratio of factors beyond which they are absorbed
 
 
 def solve_sinkhorn(
@@ -33,13 +33,13 @@ def solve_sinkhorn(
     kernel = first_kernel(problem, eps, np.zeros(problem.a.size) if f is None else f, g)
 
     def step(state: EntropicState) -> EntropicState:
+        nonlocal kernel
         done = 0
         while done < min(CHUNK, max_iter - state.nit) and (done == 0 or kernel.error > tol):
             kernel.sweep()
             done += 1
-        largest = max(kernel.u.max(), kernel.v.max(), 1 / kernel.u.min(), 1 / kernel.v.min())
-        if largest > LARGE:
-            kernel.absorb()
+        if kernel.spread() > LARGE or kernel.stale():
+            kernel = first_kernel(problem, eps, *kernel.potentials())
         return kernel_state(kernel, SINKHORN, done)
 
     return iterate(

@@ -14,6 +14,7 @@ from .._core._validate import choice, parameter, positive
 from ._entropic_result import NEWTON, SINKHORN, EntropicState
 from ._log_kernel import DenseKernel
 from ._problem import Problem, check_problem
+from ._result import fields_of
 from ._unbalanced_result import UnbalancedResult, dual_term, wanted
 
 Array = np.ndarray[Any, Any]
@@ -129,15 +130,10 @@ def unbalanced(
         state = solver.finish(state)
         fields |= {"fun": state.fun, "certificate": state.certificate}
         fields["message"] = run.message.replace("nan", f"{state.certificate:.2e}")
-    f, g = problem.spread(*solver.turned(state.f, state.g))
-    return UnbalancedResult(
-        **fields | {"x": np.concatenate([f, g])},
-        potentials=(f, g),
-        problem={"cost": problem.given.data(), "a": problem.masses[0], "b": problem.masses[1]},
-        sparse=bool(sparse),
-        eps=eps,
-        rho=prices,
-    )
+    f, g = solver.turned(state.f, state.g)
+    f, g = problem.spread(f, g - problem.shift)
+    fields |= fields_of(problem, f, g + problem.shift, 0.0, sparse)
+    return UnbalancedResult(**fields, eps=eps, rho=prices)
 
 
 def _prices(rho: Any) -> tuple[float, float]:

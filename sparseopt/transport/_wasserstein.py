@@ -17,6 +17,7 @@ from ._grid_cost import GridCost
 from ._log_kernel import GridKernel
 from ._problem import balance, check_masses
 from ._relaxation import EVERY, Relaxation
+from ._result import problem_record
 from ._rounding import shrink
 
 Array = np.ndarray[Any, Any]
@@ -184,7 +185,7 @@ def wasserstein(
     return GridResult(
         **fields | {"x": np.concatenate([f, g])},
         potentials=(f, g),
-        problem={"cost": cost.data(), "a": a, "b": b},
+        problem=problem_record(cost, a, b, (f, g)),
         sparse=bool(sparse),
         eps=state.eps,
         power=cost.power,

@@ -140,7 +140,7 @@ def wasserstein_1d(
         certificate=gap,
         method="sorting",
         potentials=(f, g),
-        problem={"cost": cost.data(), "a": a, "b": b},
+        problem=problem_record(cost, a, b, (f, g)),
         sparse=bool(sparse),
         entries=(i, j, mass, paid),
         power=cost.power,
