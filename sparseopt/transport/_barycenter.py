@@ -50,13 +50,14 @@ class BarycenterResult(Result):
     @cached_property
     def _matrix(self) -> Array:
         cost: CostLike = from_data(self.problem["cost"])
-        return cost.tile(0, cost.shape[0])
+        return cost.tile(0, cost.shape[0]) - self.problem["shift"]
 
     @cached_property
     def plans(self) -> tuple[Array, ...]:
         """The plans, float64."""
         alive = self.problem["measures"] > 0.0
-        pairs = zip(*self.potentials, alive, strict=True)
+        # Without the shift: a large offset would cost the potentials digits.
+        pairs = zip(self.problem["f"], self.potentials[1], alive, strict=True)
         return tuple(
             np.where(some[:, None], np.exp((f[:, None] + g - self._matrix) / self.eps), 0.0)
             for f, g, some in pairs
@@ -65,7 +66,8 @@ class BarycenterResult(Result):
     @cached_property
     def costs(self) -> Array:
         """The transport cost of every plan."""
-        return np.array([(self._matrix * P).sum() for P in self.plans])
+        shift = self.problem["shift"]
+        return np.array([(self._matrix * P).sum() + shift * P.sum() for P in self.plans])
 
 
 def barycenter(
@@ -173,13 +175,18 @@ def barycenter(
     n, m = problem.cost.shape[1], problem.cost.shape[0]
     shape = given.shape[1:] if n == m else (n,)
     q = state.x.astype(given.dtype, copy=False).reshape(shape)
-    f = np.where(masses > 0.0, state.f, 0.0) + problem.shift
+    f = np.where(masses > 0.0, state.f, 0.0)
     return BarycenterResult(
         **fields | {"x": q},
-        potentials=(f, state.g),
+        potentials=(f + problem.shift, state.g),
         weights=w,
         eps=eps,
-        problem={"cost": problem.given.data(), "measures": masses},
+        problem={
+            "cost": problem.given.data(),
+            "measures": masses,
+            "f": f,
+            "shift": problem.shift,
+        },
     )
 
 

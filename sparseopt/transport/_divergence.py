@@ -241,7 +241,7 @@ class _Within:
         self.shift, self.mass = problem.shift, problem.mass
         inner = problem.given
         if isinstance(inner, MatrixCost):  # offsets would cost digits
-            inner = MatrixCost(inner.C - inner.C.dtype.type(self.shift))
+            inner = inner.shifted(self.shift)
         self.kernel = log_kernel(inner, eps)
         self.alive = a > 0.0
         with np.errstate(divide="ignore"):

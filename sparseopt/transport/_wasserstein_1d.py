@@ -12,6 +12,7 @@ from .._core._validate import finite_array, parameter, positive
 from ._distance import WassersteinParts
 from ._explicit import ExplicitResult
 from ._problem import balance, check_masses
+from ._result import problem_record
 from ._rounding import north_west
 
 Array = np.ndarray[Any, Any]

@@ -114,8 +114,9 @@ def test_bells_meet_in_a_bell():
 def test_scale_offset_and_order_do_not_matter():
     C, measures, weights = problem()
     plain = transport.barycenter(C, measures, 0.1, weights)
-    moved = transport.barycenter(C + 1e6, 10 * measures, 0.1, 7 * weights)
+    moved = transport.barycenter(C + 1e8, 10 * measures, 0.1, 7 * weights)
     np.testing.assert_allclose(moved.x, 10 * plain.x, rtol=1e-6)
+    np.testing.assert_allclose(moved.plans[1], 10 * plain.plans[1], rtol=1e-6)
     turned = transport.barycenter(C, measures[::-1], 0.1, weights[::-1])
     np.testing.assert_allclose(turned.x, plain.x, atol=1e-8)
     without = transport.barycenter(C, measures[:2], 0.1, weights[:2])
