@@ -380,9 +380,10 @@ def _collect(P: Array, by_row: Array, by_column: Array, limit: float) -> CSR | N
     if _count(P, by_row, by_column, counts, limit) > limit:
         return None
     indptr = np.cumsum(counts)
-    indices, data = np.empty(indptr[-1], np.int32), np.empty(indptr[-1])
+    size = int(indptr[-1])
+    indices, data = np.empty(size + 1, np.int32), np.empty(size + 1)
     _fill(P, by_row, by_column, indptr, indices, data)
-    return CSR(indptr, indices, data, P.shape)
+    return CSR(indptr, indices[:size], data[:size], P.shape)
 
 
 def _select(P: CSR, by_row: Array, by_column: Array) -> CSR:
@@ -424,11 +425,10 @@ def _fill(P, by_row, by_column, indptr, indices, data):  # type: ignore[no-untyp
     for i in range(P.shape[0]):
         k = indptr[i]
         least = by_row[i]
-        for j in range(P.shape[1]):
-            if P[i, j] >= min(least, by_column[j]):
-                indices[k] = j
-                data[k] = P[i, j]
-                k += 1
+        for j in range(P.shape[1]):  # without branches; the last write of a row may be undone
+            indices[k] = j
+            data[k] = P[i, j]
+            k += P[i, j] >= min(least, by_column[j])
 
 
 @jit
