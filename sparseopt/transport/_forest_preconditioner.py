@@ -13,7 +13,7 @@ from ._laplacian_kernels import Factor
 
 Array = np.ndarray[Any, Any]
 
-FILL = 40  # neighbours of a node at its elimination; with more, a factor costs too much
+FILL = 120  # neighbours of a node at its elimination; with more, a factor costs too much
 
 
 def forest_factor(
