@@ -22,12 +22,12 @@ from ._problem import Problem
 Array = np.ndarray[Any, Any]
 
 WHOLE = 1 << 27  # entries of a kernel that is kept whole: 1 GB
-FEW = 0.2  # share of significant entries below which only these are kept
+FEW = 0.1  # share of significant entries below which only these are kept
 NEGLIGIBLE = 1e-24  # of the mass of an atom: what the entries left out may add up to
 UNDERFLOW = 600.0  # growth of an exponent that can bring back an entry that was rounded to zero
 HARMLESS = 1e-13  # the same, at any later time
 TINY = 1e-250  # sums below it may have lost digits to underflow
-FULL = 1.0 / 3.0  # share of entries of a model above which it is not worth a sparse format
+FULL = 0.2  # share of entries of a model above which it is not worth a sparse format
 
 
 @dataclasses.dataclass(eq=False)
