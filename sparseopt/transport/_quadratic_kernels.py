@@ -13,6 +13,29 @@ from .._core import jit
 
 
 @jit
+def positive_part(v, size, u):  # type: ignore[no-untyped-def]
+    """The sum of max(u + v_k, 0) and the number of positive terms, in four lanes."""
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+    c0, c1, c2, c3 = 0, 0, 0, 0
+    whole = size - size % 4
+    for k in range(0, whole, 4):
+        t0, t1, t2, t3 = u + v[k], u + v[k + 1], u + v[k + 2], u + v[k + 3]
+        s0 += t0 if t0 > 0.0 else 0.0
+        s1 += t1 if t1 > 0.0 else 0.0
+        s2 += t2 if t2 > 0.0 else 0.0
+        s3 += t3 if t3 > 0.0 else 0.0
+        c0 += t0 > 0.0
+        c1 += t1 > 0.0
+        c2 += t2 > 0.0
+        c3 += t3 > 0.0
+    for k in range(whole, size):
+        t0 = u + v[k]
+        s0 += t0 if t0 > 0.0 else 0.0
+        c0 += t0 > 0.0
+    return (s0 + s1) + (s2 + s3), c0 + c1 + c2 + c3
+
+
+@jit
 def row_root(v, size, target, start):  # type: ignore[no-untyped-def]
     """The u with sum_k max(u + v_k, 0) = target > 0, by Newton's method from any start.
 
@@ -21,12 +44,7 @@ def row_root(v, size, target, start):  # type: ignore[no-untyped-def]
     """
     u, last, right = start, -1, False
     while True:
-        total, count = 0.0, 0
-        for k in range(size):
-            t = u + v[k]
-            positive = t > 0.0
-            total += t if positive else 0.0
-            count += positive
+        total, count = positive_part(v, size, u)
         # The sets are nested: where one comes again, u is its root. To the right of the root
         # they shrink, so one that grows has been reached by rounding.
         if count == last or (right and count > last):
@@ -90,8 +108,8 @@ def scan(C, start, f, g, target, margin, indptr, cols, slack, first, values, whe
 
 
 @jit
-def by_columns(indptr, cols, starts, rows, entries):  # type: ignore[no-untyped-def]
-    """The lists sorted by column: where columns start, rows, and places in the lists by row."""
+def by_columns(indptr, cols, slack, starts, rows, slack_by_column):  # type: ignore[no-untyped-def]
+    """The lists sorted by column: where columns start, rows and slacks."""
     m = starts.size - 1
     starts[:] = 0
     for k in range(cols.size):
@@ -103,18 +121,18 @@ def by_columns(indptr, cols, starts, rows, entries):  # type: ignore[no-untyped-
         for k in range(indptr[i], indptr[i + 1]):
             q = place[cols[k]]
             rows[q] = i
-            entries[q] = k
+            slack_by_column[q] = slack[k]
             place[cols[k]] = q + 1
 
 
 @jit
-def fit_columns(starts, rows, entries, slack, df, dg, target, values):  # type: ignore[no-untyped-def]
-    """Set dg to the column potentials that df asks for, on the candidates."""
+def fit_columns(starts, rows, slack, df, dg, target, values):  # type: ignore[no-untyped-def]
+    """Set dg to the column potentials that df asks for, on the candidates by column."""
     for j in range(dg.size):
         begin = starts[j]
         size = starts[j + 1] - begin
         for k in range(size):
-            values[k] = slack[entries[begin + k]] + df[rows[begin + k]]
+            values[k] = slack[begin + k] + df[rows[begin + k]]
         if size > 0:
             dg[j] = row_root(values, size, target[j], dg[j])
 

@@ -38,7 +38,7 @@ class Lists:
     slack: Array
     starts: Array
     rows: Array
-    entries: Array
+    slack_by_column: Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ def solve(
 
     Infinite costs restrict the plan to a support.
     """
-    newton = Newton(problem, gamma, max_iter)
+    newton = Newton(problem, gamma, tol, max_iter)
     run = iterate(
         newton.start(start),
         newton.step,
@@ -121,9 +121,9 @@ def solve(
 class Newton:
     """Maximise the dual over g, with f eliminated, at a strength that falls to the one wanted."""
 
-    def __init__(self, problem: Problem, gamma: float, max_iter: int) -> None:
+    def __init__(self, problem: Problem, gamma: float, tol: float, max_iter: int) -> None:
         self.problem = problem
-        self.gamma = gamma
+        self.gamma, self.tol = gamma, tol
         self.max_iter = max_iter
         n, m = problem.cost.shape
         self.capacity = 8 * max(n, m)
@@ -150,7 +150,7 @@ class Newton:
                 gamma *= RATIO ** math.floor(math.log(top / gamma, RATIO))
         else:
             g = x0[1]
-        margin = MARGIN * gamma * self.problem.mass / max(n, m)
+        margin = MARGIN * gamma * self.problem.mass / (16 * max(n, m))
         return self.state(self.look(f, g, gamma, margin))
 
     def state(self, point: Point, shift: float = SHIFT, failures: int = 0) -> QuadraticState:
@@ -192,7 +192,7 @@ class Newton:
             point.count,
             shift * min(point.error, 1.0) + 1e-10,
             residual,
-            max(min(1e-2, point.error), 1e-10),
+            max(min(1e-2, point.error), 1e-2 * self.goal(point) / point.error),
             10 * d.size + 100,
             d,
         )
@@ -211,6 +211,10 @@ class Newton:
         if state.nit + 1 >= self.max_iter and new.gamma > self.gamma:
             new = self.at_strength(new, self.gamma)
         return self.state(new, shift, failures)
+
+    def goal(self, point: Point) -> float:
+        """The marginal error that ends the stage."""
+        return self.tol if point.gamma == self.gamma else STAGE
 
     def at_strength(self, point: Point, gamma: float) -> Point:
         """The same column potentials under another strength."""
@@ -231,8 +235,7 @@ class Newton:
         fit_columns(
             lists.starts,
             lists.rows,
-            lists.entries,
-            lists.slack,
+            lists.slack_by_column,
             new.df,
             dg,
             gamma * self.problem.b,
@@ -263,7 +266,7 @@ class Newton:
     def look(self, f: Array, g: Array, gamma: float, margin: float) -> Point:
         """A point with new lists, from a pass over all costs."""
         lists = self.scan(f, g, gamma, margin)
-        for _ in range(3):  # a column out of reach of every row comes to its nearest one
+        for _ in range(1):  # a column out of reach of every row comes to its nearest one
             far = np.flatnonzero(np.diff(lists.starts) == 0)
             if not far.size:
                 break
@@ -298,9 +301,9 @@ class Newton:
         size = int(indptr[n])
         cols, slack = cols[:size], slack[:size]
         starts = np.empty(m + 1, np.int64)
-        rows, entries = np.empty(size, np.int32), np.empty(size, np.int64)
-        by_columns(indptr, cols, starts, rows, entries)
-        return Lists(f, g, margin, indptr, cols, slack, starts, rows, entries)
+        rows, turned = np.empty(size, np.int32), np.empty(size)
+        by_columns(indptr, cols, slack, starts, rows, turned)
+        return Lists(f, g, margin, indptr, cols, slack, starts, rows, turned)
 
     def evaluate(self, lists: Lists, df: Array, dg: Array, gamma: float) -> Point:
         """The point with column differences dg, from the candidates alone."""
