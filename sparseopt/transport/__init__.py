@@ -7,12 +7,14 @@ from .._core._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "_barycenter": ["BarycenterResult", "barycenter"],
         "_batch": ["EntropicBatchResult", "entropic_batch"],
         "_cardinality": ["cardinality"],
         "_cardinality_result": ["CardinalityResult"],
         "_constrained": ["ConstrainedResult", "constrained"],
         "_costs": ["PointCost"],
         "_derivatives": ["TransportGradient", "plan_vjp", "value_gradient"],
+        "_divergence": ["DivergenceResult", "divergence"],
         "_entropic": ["entropic"],
         "_entropic_result": ["EntropicResult"],
         "_exact": ["exact"],
@@ -32,6 +34,8 @@ __getattr__, __dir__, __all__ = attach(
 )
 
 if TYPE_CHECKING:
+    from ._barycenter import BarycenterResult as BarycenterResult
+    from ._barycenter import barycenter as barycenter
     from ._batch import EntropicBatchResult as EntropicBatchResult
     from ._batch import entropic_batch as entropic_batch
     from ._cardinality import cardinality as cardinality
@@ -42,6 +46,8 @@ if TYPE_CHECKING:
     from ._derivatives import TransportGradient as TransportGradient
     from ._derivatives import plan_vjp as plan_vjp
     from ._derivatives import value_gradient as value_gradient
+    from ._divergence import DivergenceResult as DivergenceResult
+    from ._divergence import divergence as divergence
     from ._entropic import entropic as entropic
     from ._entropic_result import EntropicResult as EntropicResult
     from ._exact import exact as exact

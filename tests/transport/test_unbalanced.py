@@ -158,6 +158,7 @@ def test_zero_atoms_forbidden_pairs_and_sparse_plans():
     sparse = result.sparse_plan(0.05)
     np.testing.assert_allclose(sparse.sum(axis=1), P.sum(axis=1), atol=1e-14)
     np.testing.assert_allclose(sparse.sum(axis=0), P.sum(axis=0), atol=1e-14)
+    assert not sparse.toarray()[[0, 3], [1, 3]].any()
     assert result.relative_marginal_error <= 1e-8
 
 
