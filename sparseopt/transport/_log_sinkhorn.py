@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._core import Run, iterate
+from .._core._validate import positive
 from ._costs import CostLike, tiles
 from ._entropic_result import SINKHORN, EntropicState
 from ._gibbs import exponents
@@ -66,6 +67,10 @@ def solve_log_sinkhorn(
     T. Lehmann, M.-K. von Renesse, A. Sambale, A. Uschmajew (2022). A note on overrelaxation in the
     Sinkhorn algorithm. Optimization Letters 16, arXiv 2012.12562.
     """
+    if omega is not None:
+        omega = positive("omega", omega)
+        if omega >= 2.0:
+            raise ValueError(f"omega must be below 2, got {omega}")
     f, g = first_potentials(problem, eps, start)
 
     def at(f: Array, g: Array, omega: float, mark: float, age: int) -> SweepState:

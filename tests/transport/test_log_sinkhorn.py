@@ -236,3 +236,9 @@ def test_float32_costs():
     assert single.plan.dtype == np.float32
     double = log_sinkhorn(C, a, b, 0.1)
     np.testing.assert_allclose(single.plan, double.plan, atol=1e-6)
+
+
+@pytest.mark.parametrize("omega", [0.0, -1.0, 2.0, np.nan, np.inf])
+def test_bad_factor(omega):
+    with pytest.raises(ValueError, match="omega"):
+        log_sinkhorn(np.eye(3), None, None, 0.1, omega=omega)
