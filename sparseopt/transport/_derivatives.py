@@ -164,7 +164,8 @@ def value_gradient(result: Any) -> TransportGradient:
 
 
 def _check(result: Any) -> None:
-    if not isinstance(result, EntropicResult | CardinalityResult):
+    # Subclasses are of other problems: with loose or more constraints.
+    if type(result) not in (EntropicResult, CardinalityResult):
         raise TypeError(
             "result must be one of transport.entropic or transport.cardinality, got "
             f"{type(result).__name__}"

@@ -212,6 +212,14 @@ def test_bad_upstream(G, error, message):
 
 
 def test_results_without_a_derivative_are_refused():
-    for function in (lambda r: transport.plan_vjp(r, np.eye(2)), transport.value_gradient):
-        with pytest.raises(TypeError, match=r"^result must be"):
-            function(np.eye(2))
+    C = np.eye(2)
+    others = (
+        C,
+        transport.exact(C, None, None),
+        transport.unbalanced(C, None, None, 0.1, 1.0),
+        transport.partial(C, None, None, 0.5, eps=0.1),
+    )
+    for result in others:
+        for function in (lambda r: transport.plan_vjp(r, np.eye(2)), transport.value_gradient):
+            with pytest.raises(TypeError, match=r"^result must be"):
+                function(result)
