@@ -234,6 +234,6 @@ class _Path:
             self.clip = min(self.clip * 2.0, FAR)
         else:
             self.shift /= 2.0
-        kernel.set_rows(u)
+        self.kernel = kernel.moved(u, v)
         self.pace = 0.0
         return self._state(NEWTON, 1)

@@ -27,7 +27,7 @@ NEGLIGIBLE = 1e-24  # of the mass of an atom: what the entries left out may add 
 UNDERFLOW = 600.0  # growth of an exponent that can bring back an entry that was rounded to zero
 HARMLESS = 1e-13  # the same, at any later time
 TINY = 1e-250  # sums below it may have lost digits to underflow
-FARTHEST = 1e150  # sums outside of 1 / FARTHEST and this: a sweep starts again from the costs
+FARTHEST = 1e150  # factors outside of 1 / FARTHEST and this: it is time to start from the costs
 FULL = 1.0 / 3.0  # share of entries of a model above which it is not worth a sparse format
 
 
@@ -114,20 +114,20 @@ class Gibbs:
         self._take(u, self.problem.b / self.backward(u))
 
     def sweep(self) -> Gibbs:
-        """Scale the rows, then the columns, to their masses.
+        """Scale the rows, then the columns, to their masses."""
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return self.moved(self.problem.a / self._product, self.v)
 
-        Where numbers would grow too far the same is done in a new kernel, in the log domain.
-        """
-        product = self._product
-        if _within(product):
-            u = self.problem.a / product
-            sums = self.backward(u)
-            if _within(sums):
-                v = self.problem.b / sums
-                if u.all() and v.all():
-                    self._take(u, v)
-                    return self
-        return first_kernel(self.problem, self.eps, *self.potentials())
+    def moved(self, u: Array, v: Array) -> Gibbs:
+        """As `set_rows`; where factors would overflow, a new kernel made from ``v`` alone."""
+        if _within(u):
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                exact = self.problem.b / self.backward(u)
+            if _within(exact):
+                self._take(u, exact)
+                return self
+        f, g = self.potentials()
+        return first_kernel(self.problem, self.eps, f, g + self.eps * np.log(v / self.v))
 
     def _take(self, u: Array, v: Array) -> None:
         self.u, self.v = u, v
@@ -382,8 +382,8 @@ def marginal_error(problem: Problem, eps: float, f: Array, g: Array) -> float:
     return float(error) / problem.mass
 
 
-def _within(sums: Array) -> bool:
-    return bool(sums.min() > 1.0 / FARTHEST and sums.max() < FARTHEST)
+def _within(factors: Array) -> bool:
+    return bool(factors.min() > 1.0 / FARTHEST and factors.max() < FARTHEST)
 
 
 def confirmed(kernel: Gibbs, tol: float) -> Gibbs:
