@@ -139,7 +139,11 @@ def check_problem(C: Any, a: Any, b: Any, *, balanced: bool = True, forbid: bool
     if balanced:
         b = balance(a, b)
     rows, cols = np.flatnonzero(a), np.flatnonzero(b)
-    inner = cost if rows.size == n and cols.size == m else cost.take(rows, cols)
+    inner = cost
+    if rows.size < n or cols.size < m:
+        inner = cost.take(rows, cols)
+        if any(np.isnan(C.min()) for *_, C in tiles(cost)):
+            raise ValueError("C must not contain NaN")
     low, high, forbidden = _range(inner, forbid, (rows, cols))
     if isinstance(inner, MatrixCost):
         inner = inner.shifted(low)
