@@ -27,6 +27,7 @@ NEGLIGIBLE = 1e-24  # of the mass of an atom: what the entries left out may add 
 UNDERFLOW = 600.0  # growth of an exponent that can bring back an entry that was rounded to zero
 HARMLESS = 1e-13  # the same, at any later time
 TINY = 1e-250  # sums below it may have lost digits to underflow
+FARTHEST = 1e150  # factors outside of 1 / FARTHEST and this: it is time to start from the costs
 FULL = 0.2  # share of entries of a model above which it is not worth a sparse format
 
 
@@ -49,7 +50,7 @@ class Gibbs:
     """What the forms share: P with factors, its row sums, and how far these are from the masses.
 
     Column sums are exact after `sweep` and `set_rows`; ``error`` is the marginal error of the
-    rows, relative to the mass.
+    rows, relative to the mass, ``noise`` the relative rounding error of an entry.
     """
 
     rows: Array
@@ -60,6 +61,8 @@ class Gibbs:
         self.problem, self.eps = problem, eps
         self.f, self.g = f, g
         self.u, self.v = np.ones(f.size), np.ones(g.size)
+        size = max(problem.span, float(np.abs(f).max()), float(np.abs(g).max()))
+        self.noise = 4.0 * float(np.finfo(float).eps) * size / eps
 
     def forward(self, v: Array) -> Array:
         """P v, without the factors."""
@@ -103,20 +106,33 @@ class Gibbs:
 
     def spread(self) -> float:
         """The largest ratio of two factors of one side."""
-        return float(max(self.u.max() / self.u.min(), self.v.max() / self.v.min()))
+        with np.errstate(over="ignore"):
+            return float(max(self.u.max() / self.u.min(), self.v.max() / self.v.min()))
 
     def set_rows(self, u: Array) -> None:
         """Take these row factors, and the column factors that make the column sums exact."""
-        self.u, self.v = u, self.problem.b / self.backward(u)
-        self._measure(self.forward(self.v))
+        self._take(u, self.problem.b / self.backward(u))
 
-    def sweep(self) -> None:
+    def sweep(self) -> Gibbs:
         """Scale the rows, then the columns, to their masses."""
-        self.set_rows(self.problem.a / self._product)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return self.moved(self.problem.a / self._product, self.v)
 
-    def _measure(self, product: Array) -> None:
-        self._product = product
-        self.rows = self.u * product
+    def moved(self, u: Array, v: Array) -> Gibbs:
+        """As `set_rows`; where factors would overflow, a new kernel made from ``v`` alone."""
+        if _within(u):
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                exact = self.problem.b / self.backward(u)
+            if _within(exact):
+                self._take(u, exact)
+                return self
+        f, g = self.potentials()
+        return first_kernel(self.problem, self.eps, f, g + self.eps * np.log(v / self.v))
+
+    def _take(self, u: Array, v: Array) -> None:
+        self.u, self.v = u, v
+        self._product = self.forward(v)
+        self.rows = u * self._product
         self.total = float(self.rows.sum())
         self.error = float(np.abs(self.rows - self.problem.a).sum()) / self.problem.mass
 
@@ -364,6 +380,31 @@ def marginal_error(problem: Problem, eps: float, f: Array, g: Array) -> float:
     rows, cols = marginal_sums(problem, eps, f, g)
     error = np.abs(rows - problem.a).sum() + np.abs(cols - problem.b).sum()
     return float(error) / problem.mass
+
+
+def _within(factors: Array) -> bool:
+    return bool(factors.min() > 1.0 / FARTHEST and factors.max() < FARTHEST)
+
+
+def confirmed(kernel: Gibbs, tol: float) -> Gibbs:
+    """The kernel with its error measured anew on all entries, at potentials as a result has them.
+
+    If that is above the tolerance, it is another kernel, of all entries at these potentials.
+    """
+    if isinstance(kernel, DenseGibbs) and kernel.noise < 1e-2 * tol:
+        return kernel
+    problem = kernel.problem
+    f, g = kernel.potentials()
+    move = float(problem.a @ f) / problem.mass
+    f, g = f - move, g + move
+    error = marginal_error(problem, kernel.eps, f, g)
+    if error > tol:
+        kernel = first_kernel(problem, kernel.eps, f, g)
+    else:
+        kernel.absorb()
+        kernel.f, kernel.g = f, g
+    kernel.error = error
+    return kernel
 
 
 def exponents(C: Array, f: Array, g: Array, eps: float, out: Array) -> Array:
