@@ -202,36 +202,42 @@ def attempt(peer: Peer, p: Problem, tol: float, cap: float) -> tuple[Run, int, b
 
 def prepare(peer: Peer, p: Problem, target: float, cap: float) -> dict[str, Any]:
     """The loosest tolerance that reaches the target, or how near the peer came."""
-    tol = target / np.sqrt(max(p.C.shape))  # most test a Euclidean norm
-    best: dict[str, Any] = {}
+    best: dict[str, Any] = {"reached": False, "certificate": float("inf"), "cut": False}
 
     def trial(tol: float) -> bool:
-        nonlocal best
-        run, limit, cut = attempt(peer, p, tol, cap)
+        try:
+            run, limit, cut = attempt(peer, p, tol, cap)
+        except Exception as error:  # some raise where others return what they have
+            best.setdefault("error", repr(error)[:100])
+            return False
         error = p.error(run.plan)
         reached = error <= target
-        if not best or reached or (error < best["certificate"] and not best["reached"]):
-            best = {
-                "reached": reached,
-                "certificate": error,
-                "tol": tol,
-                "limit": limit,
-                "cut": cut,
-                "seconds": run.seconds,
-                "cpu": run.cpu,
-                "iterations": run.iterations,
-                "cost": float(np.vdot(p.C, run.plan)),
-            }
+        if reached or "limit" not in best or error < best["certificate"]:
+            best.update(
+                reached=reached,
+                certificate=error,
+                tol=float(tol),
+                limit=limit,
+                cut=cut,
+                seconds=run.seconds,
+                cpu=run.cpu,
+                iterations=run.iterations,
+                cost=float(np.vdot(p.C, run.plan)),
+            )
         return reached
 
-    deadline = time.process_time() + 4 * cap
-    reached = trial(tol)
-    while not reached and not best["cut"] and tol > 1e-16 and time.process_time() < deadline:
+    start = tol = target / np.sqrt(max(p.C.shape))  # most test a Euclidean norm
+    reached, before = trial(tol), float("inf")
+    while not (reached or best["cut"]) and best["certificate"] < 0.9 * before and tol > 1e-16:
+        before = best["certificate"]
         tol /= 10.0
         reached = trial(tol)
     while reached and tol < 1e-3 and p.kind != "exact":
         tol *= np.sqrt(10.0)
         reached = trial(tol)
+    while "limit" not in best and start < 1e-2:
+        start *= 10.0  # how near it comes where it does not raise
+        trial(start)
     return best
 
 
@@ -251,11 +257,9 @@ def main() -> None:
             name = request["peer"]
             if request["do"] == "prepare":
                 target, cap = float(request["target"]), float(request["seconds"])
-                try:
-                    reply = prepare(PEERS[name], problem, target, cap)
+                reply = prepare(PEERS[name], problem, target, cap)
+                if reply["reached"]:
                     chosen[name] = reply["tol"], reply["limit"]
-                except Exception as error:
-                    reply["error"] = repr(error)[:200]
             else:
                 reply["seconds"] = PEERS[name](problem, *chosen[name]).seconds
         print(json.dumps(reply), file=replies, flush=True)

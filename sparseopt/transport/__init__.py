@@ -22,6 +22,8 @@ __getattr__, __dir__, __all__ = attach(
         "_grid_cost": ["GridCost"],
         "_partial": ["partial"],
         "_partial_result": ["ExactPartialResult", "PartialResult"],
+        "_quadratic": ["quadratic"],
+        "_quadratic_result": ["QuadraticResult"],
         "_result": ["TransportResult"],
         "_routing": ["Routing", "route"],
         "_unbalanced": ["unbalanced"],
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     from ._partial import partial as partial
     from ._partial_result import ExactPartialResult as ExactPartialResult
     from ._partial_result import PartialResult as PartialResult
+    from ._quadratic import quadratic as quadratic
+    from ._quadratic_result import QuadraticResult as QuadraticResult
     from ._result import TransportResult as TransportResult
     from ._routing import Routing as Routing
     from ._routing import route as route

@@ -15,11 +15,12 @@ from .._core import ConvergenceWarning, Result, State, Status, iterate
 from .._core._validate import integer, positive
 from ._batch_input import check_batch, check_start
 from ._batch_sinkhorn import CHUNK, SharedSweeps
-from ._costs import CostLike, MatrixCost
+from ._costs import CostLike, MatrixCost, from_data, tiles
 from ._entropic import entropic
 from ._entropic_result import EntropicResult
 from ._gibbs import WHOLE
 from ._problem import Problem, check_problem
+from ._result import problem_record
 
 Array = np.ndarray[Any, Any]
 
@@ -83,11 +84,13 @@ class EntropicBatchResult(Result):
             certificate=error,
             method=self.methods[k],
             potentials=(f, g),
-            problem={
-                "cost": {"C": cost["C"][k]} if self.problem["many"] else cost,
-                "a": self.problem["a"][:, k],
-                "b": self.problem["b"][:, k],
-            },
+            problem=problem_record(
+                from_data({"C": cost["C"][k]} if self.problem["many"] else cost),
+                self.problem["a"][:, k],
+                self.problem["b"][:, k],
+                (f, g),
+                forbidden=self.problem["forbidden"],
+            ),
             sparse=self.sparse,
             eps=self.eps,
         )
@@ -198,7 +201,13 @@ def entropic_batch(
         iterations=batch.iterations,
         funs=batch.funs,
         methods=batch.methods,
-        problem={"cost": cost, "a": A, "b": B, "many": isinstance(costs, list)},
+        problem={
+            "cost": cost,
+            "a": A,
+            "b": B,
+            "many": isinstance(costs, list),
+            "forbidden": batch.forbidden,
+        },
         sparse=bool(sparse),
         eps=eps,
     )
@@ -233,6 +242,8 @@ class _Batch:
         self.waiting = list(range(nb))
         self.problem: Problem | None = None
         self.shared: SharedSweeps | None = None
+        every = costs if isinstance(costs, list) else [costs]
+        self.forbidden = any(np.isinf(C).any() for cost in every for *_, C in tiles(cost))
 
     def begin(self) -> State:
         """Share what can be shared, and sweep once."""
@@ -329,7 +340,8 @@ class _Batch:
                     self.problem, a=a[rows], b=b[cols], rows=rows, cols=cols, masses=(a, b)
                 )
                 g = self.g[cols, k] - self.problem.shift
-                self.f[:, k], self.g[:, k] = member.restore(self.f[rows, k], g)
+                self.f[:, k], g = member.restore(self.f[rows, k], g)
+                self.g[:, k] = g + self.problem.shift
 
 
 def _named(

@@ -20,6 +20,7 @@ from ._cardinality_result import CardinalityResult, reduced_plan, stored
 from ._costs import tiles
 from ._problem import Problem, check_problem
 from ._result import problem_fields
+from ._support_flow import Support
 
 Array = np.ndarray[Any, Any]
 
@@ -110,8 +111,9 @@ def cardinality(
     Raises
     ------
     ValueError
-        If the problem is not well formed (see `entropic`), k is out of range, or k m < n atoms with
-        mass: there are then fewer places than rows that need one.
+        If the problem is not well formed (see `entropic`), the pairs that are not forbidden cannot
+        carry the masses, k is out of range, or k m < n atoms with mass: there are then fewer
+        places than rows that need one.
     TypeError
         If k is not an integer.
 
@@ -165,6 +167,13 @@ def cardinality(
             f"k must be at least {-(-n // m)} for {n} rows with mass and {m} columns, got {k}"
         )
     columns = Columns(transposed(problem), problem.a, problem.b, min(k, n), gamma)
+    if problem.forbidden:
+        missing = Support(np.isfinite(columns.cost), problem.a, problem.b).missing
+        if missing > tol * problem.mass:
+            raise ValueError(
+                "C must leave pairs that can carry the masses, got an infeasible support: "
+                f"{missing / problem.mass:.3g} of the mass has no way"
+            )
     method = "newton" if method == "auto" else method
     run = _relaxed(problem, columns, method, x0, tol, max_iter, callback, progress)
     fields = run.fields(method)

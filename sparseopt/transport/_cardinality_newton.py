@@ -16,7 +16,7 @@ from ._k_support import FREE, ONE
 
 Array = np.ndarray[Any, Any]
 
-DENSE = 600  # rows up to which the Hessian is factorised; beyond, conjugate gradients
+DENSE = 2000  # rows up to which the Hessian is factorised; beyond, conjugate gradients
 
 
 @jit

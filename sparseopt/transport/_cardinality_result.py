@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ._cardinality_relaxed import inner
+from ._costs import tiles
 from ._problem import Problem
 from ._result import TransportResult
-from ._rounding import round_sparse
+from ._rounding import round_sparse, shrink
+from ._support_flow import Support
 
 Array = np.ndarray[Any, Any]
 
@@ -69,19 +71,28 @@ class CardinalityResult(TransportResult):
         """
         if self.mode == "hard":
             return self._stored.copy()
+        if threshold is None:
+            return self._rounded_plan.copy()
         return super().sparse_plan(threshold)
 
     @cached_property
+    def _rounded_plan(self) -> Any:
+        """The relaxed plan moved to exact marginals, off the forbidden pairs."""
+        from scipy.sparse import csr_array
+
+        open_entries = np.concatenate([np.isfinite(C) for _, _, C in tiles(self._cost)])
+        if open_entries.all():
+            return round_sparse(self._stored, self.a, self.b)
+        P = self._stored.toarray()
+        P *= shrink(P.sum(axis=1), self.a)[:, None]
+        P *= shrink(P.sum(axis=0), self.b)
+        allowed = np.ascontiguousarray(open_entries.T)
+        return csr_array(Support(allowed, self.a, self.b, P.T).flow.T)
+
+    @cached_property
     def _rounded(self) -> tuple[float, float]:
-        P = self._stored
-        if self.mode == "relaxed":
-            P = round_sparse(P, self.a, self.b)
-        cost = 0.0
-        n, m = P.shape
-        height = max(1, (1 << 20) // m)
-        for start in range(0, n, height):
-            stop = min(n, start + height)
-            cost += inner(self._cost.tile(start, stop), P[start:stop].toarray())
+        P = self._stored if self.mode == "hard" else self._rounded_plan
+        cost = sum(inner(C, P[start:stop].toarray()) for start, stop, C in tiles(self._cost))
         return cost, 0.5 * self.gamma * self._squares(P)
 
     def _squares(self, P: Any) -> float:

@@ -107,9 +107,9 @@ class ConstrainedResult(EntropicResult):
     @cached_property
     def bracket(self) -> tuple[float, float]:
         """Bounds of the unregularised constrained cost, the upper one up to the residuals."""
-        g = self.potentials[1]
+        g = self._duals[1]
         w = np.where(self.at_least, np.maximum(self.multipliers, 0.0), self.multipliers)
-        lower = float(self.b @ g)
+        lower = float(self.b @ g) + self._shift * float(self.a.sum())
         for start, stop, C, _ in self._tiles():
             C = self._tilted(w, start, stop, C)
             least = np.where(self.b > 0.0, C - g, np.inf).min(axis=1)

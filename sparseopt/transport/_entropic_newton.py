@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 
 from .._core import Run, iterate
-from ._entropic_result import NEWTON, SINKHORN, EntropicState
+from ._entropic_result import DOUBTS, NEWTON, NO_DIGITS, SINKHORN, EntropicState
 from ._feasibility import infeasible
-from ._gibbs import DenseGibbs, Gibbs, first_kernel, kernel_state, marginal_error
+from ._gibbs import Gibbs, confirmed, first_kernel, kernel_state
 from ._laplacian import solve_bipartite
 from ._problem import Problem
 
@@ -49,7 +49,6 @@ ROUNDING = 1e-15  # of the mass: a fall of the objective that may be noise
 HALVINGS = 30
 PROOF = 20  # steps between two attempts to prove that no plan exists
 FAILURES = 3  # line searches in a row that may fail
-DOUBTS = 3  # times that the error of all entries may contradict that of the kept ones
 
 
 def solve_newton(
@@ -111,7 +110,7 @@ class _Path:
     def _state(self, phase: float, advance: int) -> EntropicState:
         stalled = ""
         if self.last and self.kernel.error <= self.tol and not self._confirmed():
-            stalled = "the potentials divided by eps have no more digits"
+            stalled = NO_DIGITS
         elif self.problem.forbidden and self.steps % PROOF == 0:
             stalled = infeasible(self.problem, self.kernel.potentials()[0])
         self.done += advance
@@ -124,18 +123,10 @@ class _Path:
 
         False if that has been tried and changed nothing: rounding is what is left.
         """
-        problem, kernel = self.problem, self.kernel
-        noise = 4.0 * float(np.finfo(float).eps) * problem.span / self.eps
-        if isinstance(kernel, DenseGibbs) and noise < 1e-2 * self.tol:
-            return True
-        kernel.absorb()
-        move = float(problem.a @ kernel.f) / problem.mass  # as the result will have them
-        f, g = kernel.f, kernel.g = kernel.f - move, kernel.g + move
-        error = marginal_error(problem, self.eps, f, g)
-        if error > self.tol:
+        kernel = confirmed(self.kernel, self.tol)
+        if kernel is not self.kernel:
             self.doubts += 1
-            self._enter(first_kernel(problem, self.eps, f, g))
-        self.kernel.error = error
+            self._enter(kernel)
         return self.doubts <= DOUBTS
 
     def step(self, state: EntropicState) -> EntropicState:
@@ -194,7 +185,7 @@ class _Path:
         count = min(count, self.max_iter - self.done)
         while done < count and kernel.error > self.goal:
             before = kernel.error
-            kernel.sweep()
+            kernel = self.kernel = kernel.sweep()
             done += 1
         self.swept += max(done, 1)
         self.pace = kernel.error / before if done and before > 0.0 else 0.0
@@ -243,6 +234,6 @@ class _Path:
             self.clip = min(self.clip * 2.0, FAR)
         else:
             self.shift /= 2.0
-        kernel.set_rows(u)
+        self.kernel = kernel.moved(u, v)
         self.pace = 0.0
         return self._state(NEWTON, 1)

@@ -22,12 +22,13 @@ from ._problem import Problem
 Array = np.ndarray[Any, Any]
 
 WHOLE = 1 << 27  # entries of a kernel that is kept whole: 1 GB
-FEW = 0.2  # share of significant entries below which only these are kept
+FEW = 0.1  # share of significant entries below which only these are kept
 NEGLIGIBLE = 1e-24  # of the mass of an atom: what the entries left out may add up to
 UNDERFLOW = 600.0  # growth of an exponent that can bring back an entry that was rounded to zero
 HARMLESS = 1e-13  # the same, at any later time
 TINY = 1e-250  # sums below it may have lost digits to underflow
-FULL = 1.0 / 3.0  # share of entries of a model above which it is not worth a sparse format
+FARTHEST = 1e150  # factors outside of 1 / FARTHEST and this: it is time to start from the costs
+FULL = 0.2  # share of entries of a model above which it is not worth a sparse format
 
 
 @dataclasses.dataclass(eq=False)
@@ -49,7 +50,7 @@ class Gibbs:
     """What the forms share: P with factors, its row sums, and how far these are from the masses.
 
     Column sums are exact after `sweep` and `set_rows`; ``error`` is the marginal error of the
-    rows, relative to the mass.
+    rows, relative to the mass, ``noise`` the relative rounding error of an entry.
     """
 
     rows: Array
@@ -60,6 +61,8 @@ class Gibbs:
         self.problem, self.eps = problem, eps
         self.f, self.g = f, g
         self.u, self.v = np.ones(f.size), np.ones(g.size)
+        size = max(problem.span, float(np.abs(f).max()), float(np.abs(g).max()))
+        self.noise = 4.0 * float(np.finfo(float).eps) * size / eps
 
     def forward(self, v: Array) -> Array:
         """P v, without the factors."""
@@ -103,20 +106,33 @@ class Gibbs:
 
     def spread(self) -> float:
         """The largest ratio of two factors of one side."""
-        return float(max(self.u.max() / self.u.min(), self.v.max() / self.v.min()))
+        with np.errstate(over="ignore"):
+            return float(max(self.u.max() / self.u.min(), self.v.max() / self.v.min()))
 
     def set_rows(self, u: Array) -> None:
         """Take these row factors, and the column factors that make the column sums exact."""
-        self.u, self.v = u, self.problem.b / self.backward(u)
-        self._measure(self.forward(self.v))
+        self._take(u, self.problem.b / self.backward(u))
 
-    def sweep(self) -> None:
+    def sweep(self) -> Gibbs:
         """Scale the rows, then the columns, to their masses."""
-        self.set_rows(self.problem.a / self._product)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return self.moved(self.problem.a / self._product, self.v)
 
-    def _measure(self, product: Array) -> None:
-        self._product = product
-        self.rows = self.u * product
+    def moved(self, u: Array, v: Array) -> Gibbs:
+        """As `set_rows`; where factors would overflow, a new kernel made from ``v`` alone."""
+        if _within(u):
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                exact = self.problem.b / self.backward(u)
+            if _within(exact):
+                self._take(u, exact)
+                return self
+        f, g = self.potentials()
+        return first_kernel(self.problem, self.eps, f, g + self.eps * np.log(v / self.v))
+
+    def _take(self, u: Array, v: Array) -> None:
+        self.u, self.v = u, v
+        self._product = self.forward(v)
+        self.rows = u * self._product
         self.total = float(self.rows.sum())
         self.error = float(np.abs(self.rows - self.problem.a).sum()) / self.problem.mass
 
@@ -366,6 +382,31 @@ def marginal_error(problem: Problem, eps: float, f: Array, g: Array) -> float:
     return float(error) / problem.mass
 
 
+def _within(factors: Array) -> bool:
+    return bool(factors.min() > 1.0 / FARTHEST and factors.max() < FARTHEST)
+
+
+def confirmed(kernel: Gibbs, tol: float) -> Gibbs:
+    """The kernel with its error measured anew on all entries, at potentials as a result has them.
+
+    If that is above the tolerance, it is another kernel, of all entries at these potentials.
+    """
+    if isinstance(kernel, DenseGibbs) and kernel.noise < 1e-2 * tol:
+        return kernel
+    problem = kernel.problem
+    f, g = kernel.potentials()
+    move = float(problem.a @ f) / problem.mass
+    f, g = f - move, g + move
+    error = marginal_error(problem, kernel.eps, f, g)
+    if error > tol:
+        kernel = first_kernel(problem, kernel.eps, f, g)
+    else:
+        kernel.absorb()
+        kernel.f, kernel.g = f, g
+    kernel.error = error
+    return kernel
+
+
 def exponents(C: Array, f: Array, g: Array, eps: float, out: Array) -> Array:
     """(f + g - C) / eps."""
     np.subtract(g, C, out=out)
@@ -380,9 +421,10 @@ def _collect(P: Array, by_row: Array, by_column: Array, limit: float) -> CSR | N
     if _count(P, by_row, by_column, counts, limit) > limit:
         return None
     indptr = np.cumsum(counts)
-    indices, data = np.empty(indptr[-1], np.int32), np.empty(indptr[-1])
+    size = int(indptr[-1])
+    indices, data = np.empty(size + 1, np.int32), np.empty(size + 1)
     _fill(P, by_row, by_column, indptr, indices, data)
-    return CSR(indptr, indices, data, P.shape)
+    return CSR(indptr, indices[:size], data[:size], P.shape)
 
 
 def _select(P: CSR, by_row: Array, by_column: Array) -> CSR:
@@ -424,11 +466,10 @@ def _fill(P, by_row, by_column, indptr, indices, data):  # type: ignore[no-untyp
     for i in range(P.shape[0]):
         k = indptr[i]
         least = by_row[i]
-        for j in range(P.shape[1]):
-            if P[i, j] >= min(least, by_column[j]):
-                indices[k] = j
-                data[k] = P[i, j]
-                k += 1
+        for j in range(P.shape[1]):  # without branches; the last write of a row may be undone
+            indices[k] = j
+            data[k] = P[i, j]
+            k += P[i, j] >= min(least, by_column[j])
 
 
 @jit

@@ -77,10 +77,11 @@ class Problem:
         g = g[self.cols] - offset
         if not np.isfinite(g).all() or (f is not None and not np.isfinite(f).all()):
             raise ValueError("x0 must be finite, got NaN or infinite potentials")
-        return f, g
+        move = float(self.b @ g) / self.mass if f is None else -float(self.a @ f) / self.mass
+        return (None if f is None else f + move), (g - move)  # a common part costs digits
 
     def restore(self, f: Array, g: Array) -> tuple[Array, Array]:
-        r"""Potentials of all atoms for the shifted cost, normalised to :math:`\sum_i a_i f_i = 0`."""
+        r"""Potentials of all atoms, shifted cost, normalised to :math:`\sum_i a_i f_i = 0`."""
         move = float(self.a @ f) / self.mass
         if abs(move) > 1e-15 * float(np.abs(f).max()):
             f, g = f - move, g + move
@@ -138,7 +139,11 @@ def check_problem(C: Any, a: Any, b: Any, *, balanced: bool = True, forbid: bool
     if balanced:
         b = balance(a, b)
     rows, cols = np.flatnonzero(a), np.flatnonzero(b)
-    inner = cost if rows.size == n and cols.size == m else cost.take(rows, cols)
+    inner = cost
+    if rows.size < n or cols.size < m:
+        inner = cost.take(rows, cols)
+        if any(np.isnan(C.min()) for *_, C in tiles(cost)):
+            raise ValueError("C must not contain NaN")
     low, high, forbidden = _range(inner, forbid, (rows, cols))
     if isinstance(inner, MatrixCost):
         inner = inner.shifted(low)

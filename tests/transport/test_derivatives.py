@@ -133,6 +133,53 @@ def test_marginals_of_the_plan_do_not_depend_on_costs():
     assert np.abs(gradient.C.sum(axis=1)).max() < 1e-12
 
 
+def limited(C, a, b, k, mode="relaxed"):
+    return transport.cardinality(C, a, b, k=k, gamma=3.0, mode=mode, tol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:k = :UserWarning")
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 6])
+def test_cardinality_plan_and_value(k, seed):
+    """With and without ties at the limit."""
+    rng = np.random.default_rng(seed)
+    n, m = 6, 7 if k == 1 else 5
+    C, G, dC = rng.random((n, m)), rng.normal(size=(n, m)), rng.normal(size=(n, m))
+    a, b = masses(rng, n), masses(rng, m)
+    da, db = balanced(rng, n, m)
+    result = limited(C, a, b, k)
+    for gradient, function in (
+        (transport.plan_vjp(result, G), lambda *x: (limited(*x, k).plan * G).sum()),
+        (transport.value_gradient(result), lambda *x: limited(*x, k).fun),
+    ):
+        found = (gradient.C * dC).sum() + gradient.a @ da + gradient.b @ db
+        assert found == pytest.approx(slope(function, dC, da, db, at=(C, a, b)), abs=1e-4)
+    if k == 2:
+        assert result.max_nonzeros > k
+
+
+def test_cardinality_with_a_hard_limit_keeps_its_support():
+    rng = np.random.default_rng(1)
+    C, G, dC = rng.random((4, 4)), rng.normal(size=(4, 4)), rng.normal(size=(4, 4))
+    a, b = masses(rng, 4), masses(rng, 4)
+    da, db = balanced(rng, 4, 4)
+    result = limited(C, a, b, 2, "hard")
+    gradient = transport.plan_vjp(result, G)
+    found = (gradient.C * dC).sum() + gradient.a @ da + gradient.b @ db
+    wanted = slope(lambda *x: (limited(*x, 2, "hard").plan * G).sum(), dC, da, db, at=(C, a, b))
+    assert found == pytest.approx(wanted, abs=1e-6)
+    with pytest.raises(ValueError, match=r"^result must have mode='relaxed'"):
+        transport.value_gradient(result)
+
+
+@pytest.mark.filterwarnings("ignore:k = :UserWarning")
+def test_cardinality_plan_that_is_not_unique_is_refused():
+    result = limited(np.ones((3, 3)), None, None, 1)  # any plan is optimal
+    assert result.max_nonzeros > 1
+    with pytest.raises(ValueError, match=r"^result must have a unique plan"):
+        transport.plan_vjp(result, np.eye(3))
+
+
 def test_dtype_sparse_upstream_and_no_mutation():
     rng = np.random.default_rng(4)
     C, G = rng.random((6, 5)).astype(np.float32), rng.normal(size=(6, 5))
@@ -165,6 +212,14 @@ def test_bad_upstream(G, error, message):
 
 
 def test_results_without_a_derivative_are_refused():
-    for function in (lambda r: transport.plan_vjp(r, np.eye(2)), transport.value_gradient):
-        with pytest.raises(TypeError, match=r"^result must be"):
-            function(np.eye(2))
+    C = np.eye(2)
+    others = (
+        C,
+        transport.exact(C, None, None),
+        transport.unbalanced(C, None, None, 0.1, 1.0),
+        transport.partial(C, None, None, 0.5, eps=0.1),
+    )
+    for result in others:
+        for function in (lambda r: transport.plan_vjp(r, np.eye(2)), transport.value_gradient):
+            with pytest.raises(TypeError, match=r"^result must be"):
+                function(result)

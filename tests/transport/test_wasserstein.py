@@ -93,7 +93,7 @@ def test_fixed_strength_equals_the_dense_solver(power):
     assert result.cost == pytest.approx(expected.cost, rel=1e-7)
     assert result.cost == pytest.approx((result.plan * C).sum(), rel=1e-7)
     assert -1e-12 <= result.gap <= 1e-7
-    f, g = result.potentials
+    f, _ = result.potentials
     assert np.isfinite(result.x).all()
     assert a.ravel() @ f == pytest.approx(0.0, abs=1e-12)
     np.testing.assert_array_equal(result.plan[a.ravel() == 0], 0.0)
