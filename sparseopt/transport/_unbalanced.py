@@ -120,7 +120,7 @@ def unbalanced(
     problem = check_problem(C, a, b, balanced=False)
     solver = _Ascent(problem, eps, prices, method, positive("tol", tol))
     run = iterate(
-        solver.first(solver.start(problem.start(x0))),
+        solver.first(solver.start(problem.start(x0, free=False))),
         solver.step,
         certificate="distance of the marginals",
         label="unbalanced",
