@@ -22,6 +22,7 @@ Array = np.ndarray[Any, Any]
 FALL, FLOOR = 0.4, 1e-4  # the proximal weight: factor per step, least relative to the first
 LONG = 50  # Newton steps after which an inner problem is left as it is
 HALVINGS = 40
+LEAP = 10.0  # largest change of a potential in a step, in units of costs
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -112,7 +113,8 @@ class Relaxation:
         self.product = product
         spread = columns.gamma * float((product.sum(axis=1) ** 2).sum()) / columns.k
         self.scale = columns.mass * span + spread
-        self.rho = max(span / float(columns.b.mean()), columns.gamma)
+        self.unit = max(span, columns.gamma * float(columns.b.mean()))  # of potentials
+        self.rho = self.unit / float(columns.b.mean())
 
     def start(self, alpha: Array | None = None, plan: Array | None = None) -> RelaxedState:
         """The first iterate; with potentials or a plan of a similar problem, a nearer one."""
@@ -140,7 +142,7 @@ class Relaxation:
     def step(self, old: RelaxedState) -> RelaxedState:
         """One Newton step, or one proximal step where the inner problem is solved."""
         columns = self.columns
-        state = dataclasses.replace(old, extra={}, certificate=math.nan)
+        state = dataclasses.replace(old, extra={})
         error = old.fit.error(columns.mass)
         if error <= old.target or old.inner >= LONG:
             self._move(state, old.extra.get("gap", math.inf) <= self.tol)
@@ -148,8 +150,7 @@ class Relaxation:
         if error > state.target:
             self._lift(state)
             self._newton(state, state.fit.error(columns.mass))
-        if state.fit.error(columns.mass) <= max(state.target, self.tol) or state.inner >= LONG:
-            self._measure(state)
+        self._measure(state)
         return state
 
     def _move(self, state: RelaxedState, small: bool) -> None:
@@ -188,7 +189,8 @@ class Relaxation:
         step = newton_step(
             now.kinds, columns.k, columns.gamma, state.rho, now.residual, shift, rtol
         )
-        slope, length = float(now.residual @ step), 1.0
+        slope = float(now.residual @ step)
+        length = min(1.0, LEAP * self.unit / max(float(np.abs(step).max()), 1e-300))
         noise = 1e-14 * max(self.scale, abs(now.fun))
         shortened = 0
         while shortened < HALVINGS:

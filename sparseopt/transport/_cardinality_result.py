@@ -80,9 +80,9 @@ class CardinalityResult(TransportResult):
         """The relaxed plan moved to exact marginals, off the forbidden pairs."""
         from scipy.sparse import csr_array
 
-        open_entries = np.concatenate([np.isfinite(C) for _, _, C in tiles(self._cost)])
-        if open_entries.all():
+        if not self.problem["forbidden"]:
             return round_sparse(self._stored, self.a, self.b)
+        open_entries = np.concatenate([np.isfinite(C) for _, _, C in tiles(self._cost)])
         P = self._stored.toarray()
         P *= shrink(P.sum(axis=1), self.a)[:, None]
         P *= shrink(P.sum(axis=0), self.b)
@@ -92,7 +92,9 @@ class CardinalityResult(TransportResult):
     @cached_property
     def _rounded(self) -> tuple[float, float]:
         P = self._stored if self.mode == "hard" else self._rounded_plan
-        cost = sum(inner(C, P[start:stop].toarray()) for start, stop, C in tiles(self._cost))
+        cost = self._shift * float(P.sum())
+        for start, stop, C in tiles(self._cost):
+            cost += inner(C - self._shift, P[start:stop].toarray())
         return cost, 0.5 * self.gamma * self._squares(P)
 
     def _squares(self, P: Any) -> float:
