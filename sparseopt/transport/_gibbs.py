@@ -25,6 +25,7 @@ WHOLE = 1 << 27  # entries of a kernel that is kept whole: 1 GB
 FEW = 0.1  # share of significant entries below which only these are kept
 NEGLIGIBLE = 1e-24  # of the mass of an atom: what the entries left out may add up to
 UNDERFLOW = 600.0  # growth of an exponent that can bring back an entry that was rounded to zero
+SAFE = 300.0  # exponents down to minus this are far from underflow
 HARMLESS = 1e-13  # the same, at any later time
 TINY = 1e-250  # sums below it may have lost digits to underflow
 FARTHEST = 1e150  # factors outside of 1 / FARTHEST and this: it is time to start from the costs
@@ -156,13 +157,19 @@ class DenseGibbs(Gibbs):
         super().__init__(problem, eps, f, g)
         self.chosen_at = f, g
         self.P = np.empty(problem.cost.shape)
-        top = np.empty(f.size)
-        for start, stop, C in tiles(problem.cost):
-            Z = exponents(C, f[start:stop], g, eps, self.P[start:stop])
-            top[start:stop] = Z.max(axis=1)
-            Z -= top[start:stop, None]
-            np.exp(Z, out=Z)
-        self.f = f - eps * top
+        if problem.span + np.ptp(f) + np.ptp(g) < SAFE * eps and not problem.forbidden:
+            self.f, self.g = f - f.max(), g - g.max()
+            for start, stop, C in tiles(problem.cost):
+                Z = exponents(C, self.f[start:stop], self.g, eps, self.P[start:stop])
+                np.exp(Z, out=Z)
+        else:
+            top = np.empty(f.size)
+            for start, stop, C in tiles(problem.cost):
+                Z = exponents(C, f[start:stop], g, eps, self.P[start:stop])
+                top[start:stop] = Z.max(axis=1)
+                Z -= top[start:stop, None]
+                np.exp(Z, out=Z)
+            self.f = f - eps * top
         self.u = problem.a / self.P.sum(axis=1)
         sums = self.backward(self.u)
         if sums.min() < TINY:
@@ -410,7 +417,8 @@ def confirmed(kernel: Gibbs, tol: float) -> Gibbs:
 def exponents(C: Array, f: Array, g: Array, eps: float, out: Array) -> Array:
     """(f + g - C) / eps."""
     np.subtract(g, C, out=out)
-    out += f[:, None]
+    if f.any():
+        out += f[:, None]
     out *= 1.0 / eps
     return out
 

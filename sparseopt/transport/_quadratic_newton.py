@@ -290,7 +290,18 @@ class Newton:
             row = 0
             while True:
                 row = scan(
-                    C, start, f, g, target, margin, indptr, cols, slack, row, self.values, self.where
+                    C,
+                    start,
+                    f,
+                    g,
+                    target,
+                    margin,
+                    indptr,
+                    cols,
+                    slack,
+                    row,
+                    self.values,
+                    self.where,
                 )
                 if row == C.shape[0]:
                     break
