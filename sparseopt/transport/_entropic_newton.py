@@ -197,6 +197,8 @@ class _Path:
         kernel.absorb()
         rows, error = kernel.rows, kernel.error
         model = kernel.model(SHARE * min(error, 0.1))
+        if model is None:  # no room for it yet
+            return self._sweeps(2 * SWEEPS)
         shift = self.shift * min(error, 1.0)
         solution = solve_bipartite(
             model,
