@@ -210,8 +210,7 @@ def describe(name: str, row: Row, result: dict[str, Any]) -> str:
     missed, other = [], []
     for peer, seen in result["prepared"].items():
         if not seen.get("reached"):
-            cause = seen.get("error") or f"{seen['certificate']:.0e} in {seen['seconds']:.1f} s"
-            missed.append(f"{peer} {cause}")
+            missed.append(f"{peer} {seen['certificate']:.0e} in {seen.get('seconds', 0.0):.1f} s")
         elif row.kind in UNIQUE and abs(seen["cost"] - result["cost"]) > 1e-6 * result["cost"]:
             other.append(f"{peer} {seen['cost']:.8g}, ours {result['cost']:.8g}")
     text = f"{name:33} ratio {ratio(result):6.3f}  error {result['error']:.0e}"

@@ -19,6 +19,7 @@ def transport_plan(
     *,
     eps: float | None = None,
     gamma: float | None = None,
+    k: int | None = None,
     **options: Any,
 ) -> Any:
     r"""Plan of entropic or quadratic optimal transport, with gradients for costs and masses.
@@ -29,9 +30,10 @@ def transport_plan(
         \langle C, P\rangle + \tfrac\gamma2 \|P\|_F^2
         \qquad \text{subject to} \quad P 1 = a,\ P^\top 1 = b
 
-    The forward pass is `sparseopt.transport.entropic` or `sparseopt.transport.quadratic` on the
-    host, the backward pass one linear system (`sparseopt.transport.plan_vjp`), whatever the number
-    of iterations. The transport cost with its gradient is ``(C * plan).sum()``.
+    The forward pass is `sparseopt.transport.entropic`, `sparseopt.transport.quadratic` or, with
+    ``k``, `sparseopt.transport.cardinality` on the host; the backward pass is one linear system
+    (`sparseopt.transport.plan_vjp`), whatever the number of iterations. The transport cost with
+    its gradient is ``(C * plan).sum()``.
 
     Parameters
     ----------
@@ -43,6 +45,8 @@ def transport_plan(
         that of ``a`` sums to zero, that of ``b`` has the offset. Write masses as a softmax, say.
     eps, gamma : float
         Entropic or quadratic strength, in units of the costs; one of the two.
+    k : int, optional
+        With ``gamma``, the most entries in a column, in the exact convex relaxation.
     **options
         Controls of the solver: ``tol``, ``max_iter``, ``method``, ...
 
@@ -80,7 +84,7 @@ def transport_plan(
     >>> bool(C.grad[0, 0] < 0 < C.grad[0, 1])
     True
     """
-    return _apply("plan", C, a, b, eps, gamma, options)
+    return _apply("plan", (C, a, b), eps, gamma, k, options)
 
 
 def transport_value(
@@ -90,6 +94,7 @@ def transport_value(
     *,
     eps: float | None = None,
     gamma: float | None = None,
+    k: int | None = None,
     **options: Any,
 ) -> Any:
     r"""Optimal value of entropic or quadratic transport, differentiated by the envelope theorem.
@@ -130,25 +135,19 @@ def transport_value(
     >>> bool(torch.allclose(C.grad, nn.transport_plan(C, eps=0.5)))
     True
     """
-    return _apply("value", C, a, b, eps, gamma, options)
+    return _apply("value", (C, a, b), eps, gamma, k, options)
 
 
-def _apply(
-    kind: str,
-    C: Any,
-    a: Any,
-    b: Any,
-    eps: float | None,
-    gamma: float | None,
-    options: dict[str, Any],
-) -> Any:
+def _apply(kind: str, tensors: Any, eps: Any, gamma: Any, k: Any, options: dict[str, Any]) -> Any:
     """Check what the solvers cannot see, and run the autograd function."""
     torch = torch_module()
     if (eps is None) == (gamma is None):
         raise ValueError(f"eps or gamma must be given, and not both, got eps={eps}, gamma={gamma}")
+    if k is not None and gamma is None:
+        raise ValueError(f"k must come with gamma, got k={k} and eps={eps}")
     if options.get("sparse"):
         raise ValueError("sparse must be False: the plan is a dense tensor, got True")
-    for name, tensor, ndim in (("C", C, 2), ("a", a, 1), ("b", b, 1)):
+    for name, tensor, ndim in zip("Cab", tensors, (2, 1, 1), strict=True):
         if tensor is None and name != "C":
             continue
         if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
@@ -158,17 +157,17 @@ def _apply(
             raise ValueError(
                 f"{name} must have at least {ndim} dimension(s), got shape {tuple(tensor.shape)}"
             )
-    if not C.numel():
-        raise ValueError(f"C must hold at least one problem, got shape {tuple(C.shape)}")
-    solve = functools.partial(_solve, eps=eps, gamma=gamma, options=options)
-    return _function(kind).apply(C, a, b, solve)
+    if not tensors[0].numel():
+        raise ValueError(f"C must hold at least one problem, got shape {tuple(tensors[0].shape)}")
 
+    def solve(C: Any, a: Any, b: Any) -> Any:
+        if eps is not None:
+            return transport.entropic(C, a, b, eps, **options)
+        if k is None:
+            return transport.quadratic(C, a, b, gamma, **options)
+        return transport.cardinality(C, a, b, k=k, gamma=gamma, **options)
 
-def _solve(C: Any, a: Any, b: Any, *, eps: Any, gamma: Any, options: dict[str, Any]) -> Any:
-    """One problem."""
-    if eps is not None:
-        return transport.entropic(C, a, b, eps, **options)
-    return transport.quadratic(C, a, b, gamma, **options)
+    return _function(kind).apply(*tensors, solve)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._gibbs import DenseGibbs
+from ._gibbs import DenseGibbs, Gibbs
 from ._problem import Problem
 
 Array = np.ndarray[Any, Any]
@@ -43,10 +43,12 @@ class SharedSweeps:
         self.eps, self.tol = eps, tol
         self.A, self.B, self.mass = A, B, A.sum(axis=0)
         common = np.zeros(problem.b.size) if G is None else G.mean(axis=1)
-        kernel = DenseGibbs(problem, eps, np.zeros(problem.a.size), common)
+        kernel: Gibbs = DenseGibbs(problem, eps, np.zeros(problem.a.size), common)
         if G is None:
             for _ in range(CHUNK):
-                kernel.sweep()
+                kernel = kernel.sweep()
+        if not isinstance(kernel, DenseGibbs):
+            kernel = DenseGibbs(problem, eps, *kernel.potentials())
         kernel.absorb()
         self.K: Array = kernel.P
         self.f0, self.g0 = kernel.f, kernel.g

@@ -145,10 +145,10 @@ class PointCost:
         y = finite_array("y", y, ndim=(1, 2))
         if "c" in (x.dtype.kind, y.dtype.kind):
             raise TypeError("x and y must be real, got complex points")
+        if not x.size or not y.size:
+            raise ValueError(f"x and y must hold points, got shapes {x.shape} and {y.shape}")
         x = np.array(x.reshape(len(x), -1), order="C")
         y = np.array(y.reshape(len(y), -1), order="C")
-        if not len(x) or not len(y):
-            raise ValueError(f"x and y must hold points, got shapes {x.shape} and {y.shape}")
         if x.shape[1] != y.shape[1]:
             raise ValueError(f"y must have points of dimension {x.shape[1]} as x, got {y.shape[1]}")
         if not callable(metric):

@@ -8,15 +8,20 @@ import numpy as np
 
 from .._core import ConvergenceWarning, warn_outside
 from .._core._validate import finite_array
+from ._cardinality_result import CardinalityResult
 from ._costs import tiles
 from ._entropic_result import EntropicResult
 from ._laplacian import solve_bipartite
+from ._quadratic_result import QuadraticResult
 from ._result import TransportResult
+from ._tied_columns import is_tied, solve_tied
 
 Array = np.ndarray[Any, Any]
 
 RTOL, ENOUGH = 1e-13, 1e-6  # of the linear system: what is asked for, what passes without warning
 MAX_ITER = 5000
+SUPPORT = 1e-10  # part of the mass of an atom below which an entry is rounding
+LEVEL = 1e-9  # relative difference of reduced costs that counts as none
 
 
 class TransportGradient(NamedTuple):
@@ -38,21 +43,26 @@ def plan_vjp(result: Any, G: Any) -> TransportGradient:
         \frac{\partial L}{\partial a} = p, \quad \frac{\partial L}{\partial b} = q
 
     with :math:`G = \partial L / \partial P`; for entropic transport W is the plan and
-    :math:`s = \varepsilon`, for quadratic transport W is 1 on the support, else 0, and
-    :math:`s = \gamma`. Nothing of the iterations that led to the plan is needed.
+    :math:`s = \varepsilon`, for quadratic transport, with or without a limit on the number of
+    nonzeros, W is 1 on the support, else 0, and :math:`s = \gamma`. Nothing of the iterations that
+    led to the plan is needed.
 
     Masses have equal totals, so only changes of both by the same total have a meaning, and p and q
     are unique up to a constant that moves from one to the other. Here :math:`\sum_i p_i = 0`, and
     the offset is in q; that is exact for every change that keeps the totals equal. An atom without
-    mass gets the derivative for mass coming in, computed with the entries that come in first.
+    mass gets the derivative for mass coming in, at the entries that come in first (whatever the
+    limit of `cardinality`).
 
     A quadratic plan is differentiable where no entry is at the edge of the support. An entry that
     lies in no cycle of its support does not depend on the costs. If the support falls into
-    components, p and q are for changes that keep every component balanced.
+    components, p and q are for changes that keep every component balanced. A relaxed plan of
+    `cardinality` whose columns have more than k entries has a system of its own, with what these
+    entries share; it needs the final support, so solve with a ``tol`` around 1e-11. With
+    ``mode="hard"`` the support is taken as fixed.
 
     Parameters
     ----------
-    result : EntropicResult
+    result : EntropicResult, QuadraticResult or CardinalityResult
         What a solver returned, solved to a small marginal error.
     G : array_like or sparse array, shape (n, m)
         Derivative of the number L by the entries of the plan.
@@ -67,7 +77,7 @@ def plan_vjp(result: Any, G: Any) -> TransportGradient:
     TypeError
         If the result has no such derivative.
     ValueError
-        If G does not fit the plan or is not finite.
+        If G does not fit the plan or is not finite, or the plan of a relaxation is not unique.
 
     Warns
     -----
@@ -91,25 +101,23 @@ def plan_vjp(result: Any, G: Any) -> TransportGradient:
     >>> bool(np.isclose(gradient.C[0, 0], -x * (1 - x) / 4 / 0.5))
     True
     """
-    W, scale = _weights(result)
-    if hasattr(G, "toarray"):
-        G = G.toarray()
-    G = finite_array("G", G, ndim=(2,))
-    if G.shape != W.shape:
-        raise ValueError(f"G must have the shape {W.shape} of the plan, got {G.shape}")
-    if G.dtype.kind == "c":
-        raise TypeError(f"G must be real, got dtype {G.dtype}")
-    G = G.astype(np.float64, copy=False)
-    WG = W * G
+    _check(result)
+    G = _upstream(G, (result.a.size, result.b.size))
+    P = _dense(result)
     rows, cols = result.a > 0.0, result.b > 0.0
-    p, q = np.zeros(rows.size), np.zeros(cols.size)
-    p[rows], q[cols] = _solve(W, WG, rows, cols)
-    WG -= W * p[:, None]
-    WG -= W * q
-    WG /= -scale
+    if isinstance(result, EntropicResult):
+        X, p, q = _solve_laplacian(P, G, rows, cols)
+        X /= -result.eps
+    else:
+        P[SUPPORT * np.minimum(result.a[:, None], result.b) >= P] = 0.0
+        if _shares_limit(result, P):
+            X, p, q = solve_tied(P, result.k, G)
+        else:
+            X, p, q = _solve_laplacian((P > 0.0).astype(np.float64), G, rows, cols)
+        X /= -result.gamma
     _fill_empty(result, G, p, q)
     middle = float(p.mean())
-    return TransportGradient(WG.astype(result._cost.dtype, copy=False), p - middle, q + middle)
+    return TransportGradient(X.astype(result._cost.dtype, copy=False), p - middle, q + middle)
 
 
 def value_gradient(result: Any) -> TransportGradient:
@@ -125,8 +133,8 @@ def value_gradient(result: Any) -> TransportGradient:
 
     Parameters
     ----------
-    result : EntropicResult
-        What a solver returned.
+    result : EntropicResult, QuadraticResult or CardinalityResult
+        What a solver returned; with a count limit, of ``mode="relaxed"``.
 
     Returns
     -------
@@ -137,6 +145,8 @@ def value_gradient(result: Any) -> TransportGradient:
     ------
     TypeError
         If the result is not of a regularised problem with fixed marginals.
+    ValueError
+        If it is one of `cardinality` with ``mode="hard"``.
 
     Examples
     --------
@@ -146,6 +156,8 @@ def value_gradient(result: Any) -> TransportGradient:
     array([0., 0.])
     """
     _check(result)
+    if isinstance(result, CardinalityResult) and result.mode == "hard":
+        raise ValueError("result must have mode='relaxed': potentials price no fixed support")
     P = _dense(result).astype(result._cost.dtype, copy=False)
     f, g = result.potentials
     middle = float(f.mean())
@@ -153,8 +165,12 @@ def value_gradient(result: Any) -> TransportGradient:
 
 
 def _check(result: Any) -> None:
-    if not isinstance(result, EntropicResult):
-        raise TypeError(f"result must be one of transport.entropic, got {type(result).__name__}")
+    # Subclasses are of other problems: with loose or more constraints.
+    if type(result) not in (EntropicResult, QuadraticResult, CardinalityResult):
+        raise TypeError(
+            "result must be one of transport.entropic, quadratic or cardinality, got "
+            f"{type(result).__name__}"
+        )
 
 
 def _dense(result: TransportResult) -> Array:
@@ -162,19 +178,41 @@ def _dense(result: TransportResult) -> Array:
     return np.concatenate([P for *_, P in result._tiles()])
 
 
-def _weights(result: Any) -> tuple[Array, float]:
-    """How fast the entries of the plan grow with the potentials, and the unit of that."""
-    _check(result)
-    return _dense(result), result.eps
+def _upstream(G: Any, shape: tuple[int, int]) -> Array:
+    """The checked derivative by the plan in float64."""
+    if hasattr(G, "toarray"):
+        G = G.toarray()
+    G = finite_array("G", G, ndim=(2,))
+    if G.dtype.kind == "c":
+        raise TypeError(f"G must be real, got dtype {G.dtype}")
+    if G.shape != shape:
+        raise ValueError(f"G must have the shape {shape} of the plan, got {G.shape}")
+    return G.astype(np.float64, copy=False)
 
 
-def _solve(W: Array, WG: Array, rows: Array, cols: Array) -> tuple[Array, Array]:
-    """The Laplacian system over the atoms with mass."""
+def _shares_limit(result: Any, P: Array) -> bool:
+    """Whether entries of a relaxed plan share the count limit of their column."""
+    if not isinstance(result, CardinalityResult) or result.mode == "hard":
+        return False
+    return is_tied(P, result.k)
+
+
+def _solve_laplacian(W: Array, G: Array, rows: Array, cols: Array) -> tuple[Array, Array, Array]:
+    r""":math:`W \circ (G - p 1^\top - 1 q^\top)`, p and q, by the system over atoms with mass."""
+    X = W * G
+    p, q = np.zeros(rows.size), np.zeros(cols.size)
+    inner, given = W, X
     if not (rows.all() and cols.all()):
-        W, WG = W[np.ix_(rows, cols)], WG[np.ix_(rows, cols)]
-    sums = W.sum(axis=1), W.sum(axis=0)
+        inner, given = W[np.ix_(rows, cols)], X[np.ix_(rows, cols)]
     solution = solve_bipartite(
-        W, *sums, 0.0, WG.sum(axis=1), WG.sum(axis=0), rtol=RTOL, max_iter=5000
+        inner,
+        inner.sum(axis=1),
+        inner.sum(axis=0),
+        0.0,
+        given.sum(axis=1),
+        given.sum(axis=0),
+        rtol=RTOL,
+        max_iter=MAX_ITER,
     )
     if not solution.residual <= ENOUGH:
         warn_outside(
@@ -182,7 +220,10 @@ def _solve(W: Array, WG: Array, rows: Array, cols: Array) -> tuple[Array, Array]
             "linear system",
             ConvergenceWarning,
         )
-    return solution.p, solution.q
+    p[rows], q[cols] = solution.p, solution.q
+    X -= W * p[:, None]
+    X -= W * q
+    return X, p, q
 
 
 def _fill_empty(result: Any, G: Array, p: Array, q: Array) -> None:
@@ -210,7 +251,10 @@ def _incoming(result: Any, reduced: Array, gain: Array) -> Array:
     """
     least = reduced.min(axis=1, keepdims=True)
     above = np.where(np.isfinite(reduced), reduced - np.where(np.isfinite(least), least, 0), np.inf)
-    shares = np.exp(-above / result.eps)
+    if isinstance(result, EntropicResult):
+        shares = np.exp(-above / result.eps)
+    else:  # the support grows by the cheapest pair
+        shares = 1.0 * (above <= LEVEL * above[np.isfinite(above)].max(initial=0.0))
     total = shares.sum(axis=1)
     spread = (shares * gain).sum(axis=1)
     return np.divide(spread, total, out=np.zeros_like(total), where=total > 0.0)

@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 
 from .._core import Run, iterate
-from ._entropic_result import NEWTON, SINKHORN, EntropicState
+from ._entropic_result import DOUBTS, NEWTON, NO_DIGITS, SINKHORN, EntropicState
 from ._feasibility import infeasible
-from ._gibbs import DenseGibbs, Gibbs, first_kernel, kernel_state, marginal_error
+from ._gibbs import Gibbs, confirmed, first_kernel, kernel_state
 from ._laplacian import solve_bipartite
 from ._problem import Problem
 
@@ -48,8 +48,6 @@ FAR = 80.0  # the same after many such steps
 ROUNDING = 1e-15  # of the mass: a fall of the objective that may be noise
 HALVINGS = 30
 PROOF = 20  # steps between two attempts to prove that no plan exists
-FAILURES = 3  # line searches in a row that may fail
-DOUBTS = 3  # times that the error of all entries may contradict that of the kept ones
 
 
 def solve_newton(
@@ -98,7 +96,7 @@ class _Path:
     def _enter(self, kernel: Gibbs) -> None:
         self.kernel = kernel
         self.shift, self.clip, self.pace = SHIFT, CLIP, 0.0
-        self.failures = self.swept = self.far = 0
+        self.swept = self.far = 0
 
     @property
     def last(self) -> bool:
@@ -111,7 +109,7 @@ class _Path:
     def _state(self, phase: float, advance: int) -> EntropicState:
         stalled = ""
         if self.last and self.kernel.error <= self.tol and not self._confirmed():
-            stalled = "the potentials divided by eps have no more digits"
+            stalled = NO_DIGITS
         elif self.problem.forbidden and self.steps % PROOF == 0:
             stalled = infeasible(self.problem, self.kernel.potentials()[0])
         self.done += advance
@@ -124,18 +122,10 @@ class _Path:
 
         False if that has been tried and changed nothing: rounding is what is left.
         """
-        problem, kernel = self.problem, self.kernel
-        noise = 4.0 * float(np.finfo(float).eps) * problem.span / self.eps
-        if isinstance(kernel, DenseGibbs) and noise < 1e-2 * self.tol:
-            return True
-        kernel.absorb()
-        move = float(problem.a @ kernel.f) / problem.mass  # as the result will have them
-        f, g = kernel.f, kernel.g = kernel.f - move, kernel.g + move
-        error = marginal_error(problem, self.eps, f, g)
-        if error > self.tol:
+        kernel = confirmed(self.kernel, self.tol)
+        if kernel is not self.kernel:
             self.doubts += 1
-            self._enter(first_kernel(problem, self.eps, f, g))
-        self.kernel.error = error
+            self._enter(kernel)
         return self.doubts <= DOUBTS
 
     def step(self, state: EntropicState) -> EntropicState:
@@ -194,55 +184,65 @@ class _Path:
         count = min(count, self.max_iter - self.done)
         while done < count and kernel.error > self.goal:
             before = kernel.error
-            kernel.sweep()
+            kernel = self.kernel = kernel.sweep()
             done += 1
         self.swept += max(done, 1)
         self.pace = kernel.error / before if done and before > 0.0 else 0.0
         return self._state(SINKHORN, done)
 
     def _newton(self) -> EntropicState:
-        kernel, problem = self.kernel, self.problem
-        a, b = problem.a, problem.b
-        kernel.absorb()
-        rows, error = kernel.rows, kernel.error
-        model = kernel.model(SHARE * min(error, 0.1))
-        shift = self.shift * min(error, 1.0)
+        """A step along the Newton direction, or sweeps where there is none or it does not help."""
+        self.kernel.absorb()
+        direction = self._direction()
+        if direction is not None:
+            found = self._search(*direction)
+            if found is not None:
+                self.kernel = self.kernel.moved(*found)
+                self.pace = 0.0
+                return self._state(NEWTON, 1)
+            self.shift *= 16.0
+        self.swept = 0
+        return self._sweeps(SWEEPS)
+
+    def _direction(self) -> tuple[Array, Array] | None:
+        """Changes of the potentials in units of the strength; None if no model fits in memory."""
+        kernel, a, b = self.kernel, self.problem.a, self.problem.b
+        model = kernel.model(SHARE * min(kernel.error, 0.1))
+        if model is None:
+            return None
+        shift = self.shift * min(kernel.error, 1.0)
         solution = solve_bipartite(
             model,
-            rows + shift * a,
+            kernel.rows + shift * a,
             b + shift * b,
             0.0,
-            a - rows,
+            a - kernel.rows,
             np.zeros(b.size),
-            rtol=max(min(1e-2, error), 1e-10),
+            rtol=max(min(1e-2, kernel.error), 1e-10),
         )
-        p, q = solution.p, solution.q
-        slope, gain = float((a - rows) @ p), float(a @ p + b @ q)
-        largest = max(np.abs(p).max(), np.abs(q).max())
-        length = clipped = min(1.0, self.clip / largest)
-        noise = ROUNDING * (1.0 + largest) * problem.mass
-        halvings = 0
-        while True:
+        return solution.p, solution.q
+
+    def _search(self, p: Array, q: Array) -> tuple[Array, Array] | None:
+        """Factors of a step that climbs enough; None if rounding leaves none."""
+        kernel, a, b = self.kernel, self.problem.a, self.problem.b
+        slope, gain = float((a - kernel.rows) @ p), float(a @ p + b @ q)
+        largest = float(max(np.abs(p).max(), np.abs(q).max()))
+        noise = ROUNDING * (1.0 + largest) * self.problem.mass
+        length = first = min(1.0, self.clip / largest)
+        for _ in range(HALVINGS):
             u, v = np.exp(length * p), np.exp(length * q)
             growth = float(u @ kernel.forward(v)) - kernel.total
             if length * gain - growth >= 1e-4 * length * slope - noise:
                 break
             length /= 2.0
-            halvings += 1
-            if halvings == HALVINGS:
-                self.failures += 1
-                self.shift *= 16.0
-                self.swept = 0
-                return self._sweeps(SWEEPS)
-        self.failures = 0
-        if halvings:
+        else:
+            return None
+        if length < first:
             self.shift *= 4.0
             self.clip = max(self.clip / 2.0, CLIP)
-        elif clipped < 1.0:
+        elif first < 1.0:
             self.far += 1
             self.clip = min(self.clip * 2.0, FAR)
         else:
             self.shift /= 2.0
-        kernel.set_rows(u)
-        self.pace = 0.0
-        return self._state(NEWTON, 1)
+        return u, v

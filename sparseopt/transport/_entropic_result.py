@@ -14,6 +14,8 @@ from ._result import TransportResult
 Array = np.ndarray[Any, Any]
 
 SINKHORN, NEWTON = 0.0, 1.0  # phases in the history
+DOUBTS = 3  # times that the error of all entries may contradict that of the kept ones
+NO_DIGITS = "the potentials divided by eps have no more digits"
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)

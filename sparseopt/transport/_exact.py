@@ -9,12 +9,13 @@ import numpy as np
 from .._core import Status
 from .._core._validate import choice
 from ._explicit import ExplicitResult
+from ._linear_program import exact_marginals, no_plan, solve_reduced, solve_whole
 from ._problem import Problem, check_problem
 from ._result import problem_fields
-from ._rounding import round_sparse
 
 Array = np.ndarray[Any, Any]
 
+SMALL = 20_000  # pairs up to which the whole linear program is solved at once
 OPTIMAL = 1e-9  # relative gap below which a solver has kept its word
 
 
@@ -36,11 +37,13 @@ def exact(
         Costs; infinite ones forbid a pair. The matrix is made if it is not given.
     a, b : array_like, shape (n,) and (m,), optional
         Masses, nonnegative and of equal totals; uniform if not given.
-    method : {"auto", "assignment", "simplex", "highs"}
+    method : {"auto", "assignment", "simplex", "reduced", "highs"}
         ``"assignment"``: SciPy's ``linear_sum_assignment``, for as many rows as columns and equal
         masses. ``"simplex"``: network simplex of POT, if it is installed. ``"highs"``: SciPy's
-        ``linprog``, with one variable per finite cost (seconds for n = m = 300). ``"auto"``
-        takes the first of these that can be used.
+        ``linprog``, with one variable per finite cost (seconds for n = m = 300). ``"reduced"``:
+        the same on the few pairs that potentials of `entropic` pick; the prices then show whether
+        others are needed (about a second for n = m = 1000). ``"auto"`` takes the first of these
+        that can be used, and ``"highs"`` where there are few pairs.
     sparse : bool
         Whether ``result.plan`` is a CSR array.
 
@@ -83,7 +86,7 @@ def exact(
         found = _simplex(costs, problem)
         if np.isinf(costs[found[0], found[1]]).any():  # the penalty was too low, or no plan
             chosen, why = "highs", "forbidden pairs"
-            found = _highs(costs, problem)
+            found = solve_whole(costs, problem)
     else:
         found = _SOLVERS[chosen](costs, problem)
     rows, cols, mass, g = found
@@ -125,7 +128,8 @@ def _choose(method: str, problem: Problem) -> tuple[str, str]:
     try:
         import ot  # noqa: F401
     except ImportError:
-        return "highs", "POT is not installed"
+        few = a.size * b.size <= SMALL
+        return ("highs", "few pairs") if few else ("reduced", "POT is not installed")
     return "simplex", "POT is installed"
 
 
@@ -135,7 +139,7 @@ def _assignment(costs: Array, problem: Problem) -> tuple[Array, Array, Array, Ar
     try:
         rows, cols = linear_sum_assignment(costs)
     except ValueError as error:
-        raise _no_plan() from error
+        raise no_plan() from error
     return rows, cols, problem.a.copy(), _assignment_potentials(costs, cols)
 
 
@@ -167,52 +171,15 @@ def _simplex(costs: Array, problem: Problem) -> tuple[Array, Array, Array, Array
     price = 1.0 + 2.0 * min(costs.shape) * problem.span
     priced = np.where(np.isinf(costs), price, costs) if problem.forbidden else costs
     plan, log = ot.lp.emd(problem.a, problem.b, priced, numItermax=10**7, log=True)
-    return (*_exact_marginals(plan, costs, problem), np.asarray(log["v"], dtype=np.float64))
+    return (*exact_marginals(plan, costs, problem), np.asarray(log["v"], dtype=np.float64))
 
 
-def _highs(costs: Array, problem: Problem) -> tuple[Array, Array, Array, Array]:
-    from scipy.optimize import linprog
-    from scipy.sparse import coo_array, csc_array
-
-    n, m = costs.shape
-    rows, cols = np.nonzero(np.isfinite(costs))
-    each = np.arange(rows.size)
-    sums = csc_array(
-        (np.ones(2 * each.size), (np.concatenate([rows, n + cols]), np.concatenate([each, each]))),
-        shape=(n + m, each.size),
-    )
-    # Scaled to unit mass and costs: the tolerances of HiGHS are absolute.
-    scale = problem.span if problem.span > 0.0 else 1.0
-    marginals = np.concatenate([problem.a, problem.b]) / problem.mass
-    options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-    found = linprog(
-        costs[rows, cols] / scale, A_eq=sums, b_eq=marginals, method="highs-ds", options=options
-    )
-    if found.status == 2:
-        raise _no_plan()
-    if found.x is None:
-        raise RuntimeError(f"HiGHS found no plan: {found.message}")
-    plan = coo_array((found.x * problem.mass, (rows, cols)), shape=(n, m))
-    return (*_exact_marginals(plan, costs, problem), scale * found.eqlin.marginals[n:])
-
-
-_SOLVERS = {"assignment": _assignment, "simplex": _simplex, "highs": _highs}
-
-
-def _no_plan() -> ValueError:
-    return ValueError(
-        "C must leave a plan with the masses a and b, got forbidden pairs (infinite costs) that "
-        "leave none"
-    )
-
-
-def _exact_marginals(plan: Any, costs: Array, problem: Problem) -> tuple[Array, Array, Array]:
-    plan = round_sparse(plan, problem.a, problem.b).tocoo()
-    kept = plan.data > 0.0
-    if problem.forbidden:  # the corrections do not know where nothing may be sent
-        allowed = np.isfinite(costs[plan.row, plan.col])
-        kept &= allowed | (plan.data > 1e-12 * problem.mass)
-    return plan.row[kept], plan.col[kept], plan.data[kept]
+_SOLVERS = {
+    "assignment": _assignment,
+    "simplex": _simplex,
+    "reduced": solve_reduced,
+    "highs": solve_whole,
+}
 
 
 def _transform(costs: Array, g: Array) -> Array:

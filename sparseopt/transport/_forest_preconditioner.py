@@ -13,7 +13,7 @@ from ._laplacian_kernels import Factor
 
 Array = np.ndarray[Any, Any]
 
-FILL = 40  # neighbours of a node at its elimination; with more, a factor costs too much
+FILL = 120  # neighbours of a node at its elimination; with more, a factor costs too much
 
 
 def forest_factor(
@@ -94,6 +94,16 @@ def select_edges(ptr, index, value, near, far, threshold, share, weak):  # type:
                 a, b = find_root(above, i), find_root(above, n + j)
                 if a != b:
                     join(above, size, a, b)
+    filled = _connect(ptr, index, value, near, far, weak, above, size, rows, cols, kept, filled)
+    return rows[:filled], cols[:filled], kept[:filled]
+
+
+@jit
+def _connect(  # type: ignore[no-untyped-def]
+    ptr, index, value, near, far, weak, above, size, rows, cols, kept, filled
+):
+    """Add the heaviest edges that join what the union-find forest ``above`` holds apart."""
+    n, m = near.size, far.size
     label = np.empty(n + m, np.int64)
     best = np.empty(n + m)
     best_row = np.empty(n + m, np.int64)
@@ -129,4 +139,4 @@ def select_edges(ptr, index, value, near, far, threshold, share, weak):  # type:
                     kept[filled] = best[k]
                     filled += 1
                     grown = True
-    return rows[:filled], cols[:filled], kept[:filled]
+    return filled

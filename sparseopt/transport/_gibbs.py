@@ -7,49 +7,35 @@ a trial step costs two products and no exponential. `absorb` moves the factors i
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from .._core import jit
 from ._costs import tiles
+from ._csr import CSR, collect, column_products, row_products, select, stack
 from ._entropic_result import EntropicState
 from ._problem import Problem
 
 Array = np.ndarray[Any, Any]
 
 WHOLE = 1 << 27  # entries of a kernel that is kept whole: 1 GB
-FEW = 0.2  # share of significant entries below which only these are kept
+FEW = 0.1  # share of significant entries below which only these are kept
 NEGLIGIBLE = 1e-24  # of the mass of an atom: what the entries left out may add up to
 UNDERFLOW = 600.0  # growth of an exponent that can bring back an entry that was rounded to zero
+SAFE = 300.0  # exponents down to minus this are far from underflow
 HARMLESS = 1e-13  # the same, at any later time
 TINY = 1e-250  # sums below it may have lost digits to underflow
-FULL = 1.0 / 3.0  # share of entries of a model above which it is not worth a sparse format
-
-
-@dataclasses.dataclass(eq=False)
-class CSR:
-    """The three arrays of a sparse matrix, without the checks and casts of SciPy's class."""
-
-    indptr: Array
-    indices: Array
-    data: Array
-    shape: tuple[int, int]
-
-    @property
-    def nnz(self) -> int:
-        """Number of entries."""
-        return self.data.size
+FARTHEST = 1e150  # factors outside of 1 / FARTHEST and this: it is time to start from the costs
+FULL = 0.2  # share of entries of a model above which it is not worth a sparse format
 
 
 class Gibbs:
     """What the forms share: P with factors, its row sums, and how far these are from the masses.
 
     Column sums are exact after `sweep` and `set_rows`; ``error`` is the marginal error of the
-    rows, relative to the mass.
+    rows, relative to the mass, ``noise`` the relative rounding error of an entry.
     """
 
     rows: Array
@@ -60,6 +46,8 @@ class Gibbs:
         self.problem, self.eps = problem, eps
         self.f, self.g = f, g
         self.u, self.v = np.ones(f.size), np.ones(g.size)
+        size = max(problem.span, float(np.abs(f).max()), float(np.abs(g).max()))
+        self.noise = 4.0 * float(np.finfo(float).eps) * size / eps
 
     def forward(self, v: Array) -> Array:
         """P v, without the factors."""
@@ -103,20 +91,33 @@ class Gibbs:
 
     def spread(self) -> float:
         """The largest ratio of two factors of one side."""
-        return float(max(self.u.max() / self.u.min(), self.v.max() / self.v.min()))
+        with np.errstate(over="ignore"):
+            return float(max(self.u.max() / self.u.min(), self.v.max() / self.v.min()))
 
     def set_rows(self, u: Array) -> None:
         """Take these row factors, and the column factors that make the column sums exact."""
-        self.u, self.v = u, self.problem.b / self.backward(u)
-        self._measure(self.forward(self.v))
+        self._take(u, self.problem.b / self.backward(u))
 
-    def sweep(self) -> None:
+    def sweep(self) -> Gibbs:
         """Scale the rows, then the columns, to their masses."""
-        self.set_rows(self.problem.a / self._product)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return self.moved(self.problem.a / self._product, self.v)
 
-    def _measure(self, product: Array) -> None:
-        self._product = product
-        self.rows = self.u * product
+    def moved(self, u: Array, v: Array) -> Gibbs:
+        """As `set_rows`; where factors would overflow, a new kernel made from ``v`` alone."""
+        if _within(u):
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                exact = self.problem.b / self.backward(u)
+            if _within(exact):
+                self._take(u, exact)
+                return self
+        f, g = self.potentials()
+        return first_kernel(self.problem, self.eps, f, g + self.eps * np.log(v / self.v))
+
+    def _take(self, u: Array, v: Array) -> None:
+        self.u, self.v = u, v
+        self._product = self.forward(v)
+        self.rows = u * self._product
         self.total = float(self.rows.sum())
         self.error = float(np.abs(self.rows - self.problem.a).sum()) / self.problem.mass
 
@@ -140,13 +141,19 @@ class DenseGibbs(Gibbs):
         super().__init__(problem, eps, f, g)
         self.chosen_at = f, g
         self.P = np.empty(problem.cost.shape)
-        top = np.empty(f.size)
-        for start, stop, C in tiles(problem.cost):
-            Z = exponents(C, f[start:stop], g, eps, self.P[start:stop])
-            top[start:stop] = Z.max(axis=1)
-            Z -= top[start:stop, None]
-            np.exp(Z, out=Z)
-        self.f = f - eps * top
+        if problem.span + np.ptp(f) + np.ptp(g) < SAFE * eps and not problem.forbidden:
+            self.f, self.g = f - f.max(), g - g.max()
+            for start, stop, C in tiles(problem.cost):
+                Z = exponents(C, self.f[start:stop], self.g, eps, self.P[start:stop])
+                np.exp(Z, out=Z)
+        else:
+            top = np.empty(f.size)
+            for start, stop, C in tiles(problem.cost):
+                Z = exponents(C, f[start:stop], g, eps, self.P[start:stop])
+                top[start:stop] = Z.max(axis=1)
+                Z -= top[start:stop, None]
+                np.exp(Z, out=Z)
+            self.f = f - eps * top
         self.u = problem.a / self.P.sum(axis=1)
         sums = self.backward(self.u)
         if sums.min() < TINY:
@@ -179,7 +186,7 @@ class DenseGibbs(Gibbs):
 
     def model(self, share: float) -> CSR | Array | None:
         """See `Gibbs.model`."""
-        kept = _collect(self.P, *self.thresholds(share), FULL * self.P.size)
+        kept = collect(self.P, *self.thresholds(share), FULL * self.P.size)
         return self.P if kept is None else kept
 
     def at(self, eps: float, f: Array, g: Array) -> Gibbs:
@@ -192,7 +199,7 @@ class DenseGibbs(Gibbs):
 
     def trimmed(self) -> Gibbs:
         """See `Gibbs.trimmed`."""
-        kept = _collect(self.P, *self.thresholds(NEGLIGIBLE), FEW * self.P.size)
+        kept = collect(self.P, *self.thresholds(NEGLIGIBLE), FEW * self.P.size)
         return self if kept is None else SparseGibbs(self, kept)
 
 
@@ -212,13 +219,13 @@ class SparseGibbs(Gibbs):
     def forward(self, v: Array) -> Array:
         """See `Gibbs.forward`."""
         out = np.empty(self.f.size)
-        _row_products(self.kept.indptr, self.kept.indices, self.kept.data, v, out)
+        row_products(self.kept.indptr, self.kept.indices, self.kept.data, v, out)
         return out
 
     def backward(self, u: Array) -> Array:
         """See `Gibbs.backward`."""
         out = np.zeros(self.g.size)
-        _column_products(self.kept.indptr, self.kept.indices, self.kept.data, u, out)
+        column_products(self.kept.indptr, self.kept.indices, self.kept.data, u, out)
         return out
 
     def _scale(self, u: Array, v: Array) -> None:
@@ -227,7 +234,7 @@ class SparseGibbs(Gibbs):
 
     def model(self, share: float) -> CSR | Array | None:
         """See `Gibbs.model`."""
-        return _select(self.kept, *self.thresholds(share))
+        return select(self.kept, *self.thresholds(share))
 
     def stale(self) -> bool:
         """See `Gibbs.stale`."""
@@ -306,11 +313,11 @@ class StreamedGibbs(Gibbs):
         by_row, by_column = self.thresholds(share)
         parts: list[CSR] = []
         for start, stop, P in self._blocks():
-            part = _collect(P, by_row[start:stop], by_column, limit)
+            part = collect(P, by_row[start:stop], by_column, limit)
             if part is None or (limit := limit - part.nnz) < 0:
                 return None
             parts.append(part)
-        return _stack(parts, self.g.size)
+        return stack(parts, self.g.size)
 
     def at(self, eps: float, f: Array, g: Array) -> Gibbs:
         """See `Gibbs.at`."""
@@ -366,97 +373,35 @@ def marginal_error(problem: Problem, eps: float, f: Array, g: Array) -> float:
     return float(error) / problem.mass
 
 
+def _within(factors: Array) -> bool:
+    return bool(factors.min() > 1.0 / FARTHEST and factors.max() < FARTHEST)
+
+
+def confirmed(kernel: Gibbs, tol: float) -> Gibbs:
+    """The kernel with its error measured anew on all entries, at potentials as a result has them.
+
+    If that is above the tolerance, it is another kernel, of all entries at these potentials.
+    """
+    if isinstance(kernel, DenseGibbs) and kernel.noise < 1e-2 * tol:
+        return kernel
+    problem = kernel.problem
+    f, g = kernel.potentials()
+    move = float(problem.a @ f) / problem.mass
+    f, g = f - move, g + move
+    error = marginal_error(problem, kernel.eps, f, g)
+    if error > tol:
+        kernel = first_kernel(problem, kernel.eps, f, g)
+    else:
+        kernel.absorb()
+        kernel.f, kernel.g = f, g
+    kernel.error = error
+    return kernel
+
+
 def exponents(C: Array, f: Array, g: Array, eps: float, out: Array) -> Array:
     """(f + g - C) / eps."""
     np.subtract(g, C, out=out)
-    out += f[:, None]
+    if f.any():
+        out += f[:, None]
     out *= 1.0 / eps
     return out
-
-
-def _collect(P: Array, by_row: Array, by_column: Array, limit: float) -> CSR | None:
-    """The entries of at least one threshold as CSR, or None if they are more than the limit."""
-    counts = np.empty(P.shape[0] + 1, np.int64)
-    if _count(P, by_row, by_column, counts, limit) > limit:
-        return None
-    indptr = np.cumsum(counts)
-    indices, data = np.empty(indptr[-1], np.int32), np.empty(indptr[-1])
-    _fill(P, by_row, by_column, indptr, indices, data)
-    return CSR(indptr, indices, data, P.shape)
-
-
-def _select(P: CSR, by_row: Array, by_column: Array) -> CSR:
-    """The same from CSR."""
-    indptr = np.empty_like(P.indptr)
-    indices, data = np.empty_like(P.indices), np.empty_like(P.data)
-    size = _pick(P.indptr, P.indices, P.data, by_row, by_column, indptr, indices, data)
-    return CSR(indptr, indices[:size], data[:size], P.shape)
-
-
-def _stack(parts: list[CSR], m: int) -> CSR:
-    """Blocks of rows, one below the other."""
-    sizes = np.cumsum([0] + [part.nnz for part in parts])
-    ends = [part.indptr[1:] + size for part, size in zip(parts, sizes, strict=False)]
-    indptr = np.concatenate([np.zeros(1, np.int64), *ends])
-    indices = np.concatenate([part.indices for part in parts])
-    data = np.concatenate([part.data for part in parts])
-    return CSR(indptr, indices, data, (indptr.size - 1, m))
-
-
-@jit
-def _count(P, by_row, by_column, counts, limit):  # type: ignore[no-untyped-def]
-    total = 0
-    counts[0] = 0
-    for i in range(P.shape[0]):
-        found = 0
-        least = by_row[i]
-        for j in range(P.shape[1]):
-            found += P[i, j] >= min(least, by_column[j])
-        counts[i + 1] = found
-        total += found
-        if total > limit:
-            break
-    return total
-
-
-@jit
-def _fill(P, by_row, by_column, indptr, indices, data):  # type: ignore[no-untyped-def]
-    for i in range(P.shape[0]):
-        k = indptr[i]
-        least = by_row[i]
-        for j in range(P.shape[1]):
-            if P[i, j] >= min(least, by_column[j]):
-                indices[k] = j
-                data[k] = P[i, j]
-                k += 1
-
-
-@jit
-def _pick(ptr, index, value, by_row, by_column, indptr, indices, data):  # type: ignore[no-untyped-def]
-    k = 0
-    indptr[0] = 0
-    for i in range(ptr.size - 1):
-        least = by_row[i]
-        for e in range(ptr[i], ptr[i + 1]):
-            if value[e] >= min(least, by_column[index[e]]):
-                indices[k] = index[e]
-                data[k] = value[e]
-                k += 1
-        indptr[i + 1] = k
-    return k
-
-
-@jit
-def _row_products(ptr, index, value, v, out):  # type: ignore[no-untyped-def]
-    for i in range(ptr.size - 1):
-        total = 0.0
-        for e in range(ptr[i], ptr[i + 1]):
-            total += value[e] * v[index[e]]
-        out[i] = total
-
-
-@jit
-def _column_products(ptr, index, value, u, out):  # type: ignore[no-untyped-def]
-    for i in range(ptr.size - 1):
-        for e in range(ptr[i], ptr[i + 1]):
-            out[index[e]] += value[e] * u[i]

@@ -77,10 +77,10 @@ def solve_bipartite(
     - ``"cholesky"``: by a dense factor of the reduced matrix, as iterative refinement.
     - ``"auto"``: counts the entries of W per node of the larger side. Up to 2, the forest at
       once. Up to 12, 60 Jacobi iterations, which cost about a forest; if the mean rate so far
-      then foretells more than 180 to come, the forest from where they end; and so after every
-      60. Above 12, or if the 2 largest entries per node hold less than 0.8 of the sum of W, the
-      forest says too little, and Jacobi goes on. The dense factor takes over from either after
-      300 iterations if the smaller side has at most 4000 nodes.
+      then foretells more than 90 to come, the forest from where they end; and so after every
+      60. Above 12 (with trials of 120), or if the 2 largest entries per node hold less than 0.8
+      of the sum of W, the forest says too little, and Jacobi goes on. The dense factor takes over
+      from either after 300 more iterations, if the smaller side has at most 4000 nodes.
 
     A connected component without excess (``s = 0`` and full sums) is singular. Its part of the
     right-hand side is changed by a multiple of its diagonal (the least change in the norm of

@@ -235,7 +235,7 @@ def conjugate_gradients(  # type: ignore[no-untyped-def]
 
     Stops at a residual norm of ``target``, after ``max_iter`` iterations, when a direction has no
     curvature left above rounding, or if after each ``trial`` iterations the mean rate so far
-    foretells more than three times as many to come. Returns the iterations made.
+    foretells more than ``1.5 trial`` to come. Returns the iterations made.
     """
     n = r.size
     z, p, y = np.empty(n), np.zeros(n), np.empty(n)
@@ -247,7 +247,7 @@ def conjugate_gradients(  # type: ignore[no-untyped-def]
             return it
         if it == 0:
             first = norm
-        elif it % trial == 0 and target * (first / norm) ** (3.0 * trial / it) < norm:
+        elif it % trial == 0 and target * (first / norm) ** (1.5 * trial / it) < norm:
             return it
         _precondition(kind, inverse_diagonal, factor, r, work, z)
         rz = np.dot(r, z)

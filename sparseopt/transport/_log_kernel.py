@@ -76,9 +76,12 @@ class DenseKernel:
     """The kernel of a cost whose matrix is made."""
 
     def __init__(self, C: Array, eps: float) -> None:
-        G = C / -eps
         self.eps = eps
-        self._over_cols, self._over_rows = Factor(G), Factor(np.ascontiguousarray(G.T))
+        self._over_cols = Factor(C / -eps)
+
+    @cached_property
+    def _over_rows(self) -> Factor:
+        return Factor(np.ascontiguousarray(self._over_cols.G.T))
 
     def rows(self, g: Array) -> Array:
         r""":math:`\log \sum_j \exp((g_j - C_{ij})/\varepsilon)` for one g or several."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._core import Run, iterate
+from .._core._validate import positive
 from ._costs import CostLike, tiles
 from ._entropic_result import SINKHORN, EntropicState
 from ._gibbs import exponents
@@ -20,8 +21,10 @@ Array = np.ndarray[Any, Any]
 BLOCK = 1 << 15  # entries of a block: the passes around one exponential share it in cache
 UNDERFLOW = 1e-250  # a column sum below it may have lost entries, and is taken in logarithms
 LOWEST, HIGHEST = -690.0, 690.0  # of logarithms: subnormal numbers are slow, infinite ones bad
-PERIOD = 20  # sweeps between two looks at the rate
+PERIOD = 10  # least number of sweeps over which the rate is measured
 LARGEST = 1.995  # factor of over-relaxation
+MEMORY = 20.0  # sweeps done so far, times the distance of the factor from 2: at least this
+LESS = 0.95  # by this a factor that may be too large comes closer to 1
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -64,6 +67,10 @@ def solve_log_sinkhorn(
     T. Lehmann, M.-K. von Renesse, A. Sambale, A. Uschmajew (2022). A note on overrelaxation in the
     Sinkhorn algorithm. Optimization Letters 16, arXiv 2012.12562.
     """
+    if omega is not None:
+        omega = positive("omega", omega)
+        if omega >= 2.0:
+            raise ValueError(f"omega must be below 2, got {omega}")
     f, g = first_potentials(problem, eps, start)
 
     def at(f: Array, g: Array, omega: float, mark: float, age: int) -> SweepState:
@@ -77,15 +84,20 @@ def solve_log_sinkhorn(
             extra={"phase": SINKHORN, "eps": eps, "omega": omega},
             following=following,
             omega=omega,
-            mark=certificate if math.isnan(mark) else mark,
+            mark=mark,
             age=age,
         )
 
     def step(now: SweepState) -> SweepState:
         factor, mark, age = now.omega, now.mark, now.age + 1
-        if omega is None and age == PERIOD:
-            factor = best_factor(now.omega, now.certificate, now.mark)
-            mark, age = math.nan, 0
+        if omega is None:
+            half = max(PERIOD, math.ceil(1.0 / (2.0 - factor)))
+            if age == half:  # what the last change of the factor stirred up has died down
+                mark = now.certificate
+            elif age == 2 * half:
+                factor = best_factor(factor, now.certificate, mark, half)
+                factor = min(factor, max(1.0, 2.0 - MEMORY / now.nit))
+                age = 0
         return at(*now.following, factor, mark, age)
 
     return iterate(
@@ -110,13 +122,17 @@ def first_potentials(
     return f, g
 
 
-def best_factor(omega: float, error: float, before: float) -> float:
-    """The over-relaxation that the decrease of the error over a period calls for."""
-    rate = (error / before) ** (1.0 / PERIOD) if 0.0 < error < before else 1.0
+def best_factor(omega: float, error: float, before: float, sweeps: int) -> float:
+    """The over-relaxation that the decrease of the error over some sweeps calls for.
+
+    Below the best factor, the rate tells that of the plain iteration and so the best factor; above
+    it, the rate is the factor less 1 and tells nothing else.
+    """
+    rate = (error / before) ** (1.0 / sweeps) if 0.0 < error < before else 1.0
     if rate >= 1.0:
         return 0.5 * (1.0 + omega)
-    if rate <= omega - 1.0:  # the factor is at least the best one, whichever that is
-        return omega
+    if rate <= omega - 1.0:
+        return 1.0 + LESS * (omega - 1.0)
     plain = min((rate + omega - 1.0) ** 2 / (rate * omega * omega), 1.0)
     return min(2.0 / (1.0 + math.sqrt(1.0 - plain)), LARGEST)
 

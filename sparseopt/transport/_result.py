@@ -138,9 +138,13 @@ class TransportResult(Result):
             P[threshold > P] = 0.0
             parts.append(csr_array(P))
         kept = vstack(parts, format="csr")
-        if self.problem["forbidden"]:
-            return round_on_support(kept, self.a, self.b)
-        return round_sparse(kept, self.a, self.b)
+        round_to = round_on_support if self.problem["forbidden"] else round_sparse
+        return round_to(kept, *self._targets)
+
+    @property
+    def _targets(self) -> tuple[Array, Array]:
+        """The marginals of a sparse plan."""
+        return self.a, self.b
 
     @cached_property
     def _sums(self) -> tuple[Array, Array]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .._core import Run, iterate
-from ._entropic_result import SINKHORN, EntropicState
-from ._gibbs import first_kernel, kernel_state
+from ._entropic_result import DOUBTS, NO_DIGITS, SINKHORN, EntropicState
+from ._gibbs import Gibbs, confirmed, first_kernel, kernel_state
 from ._problem import Problem
 
 Array = np.ndarray[Any, Any]
@@ -30,17 +30,24 @@ def solve_sinkhorn(
 ) -> Run[EntropicState]:
     """Sweep at one strength; the kernel starts with a sweep in the log domain."""
     f, g = (None, np.zeros(problem.b.size)) if start is None else start
-    kernel = first_kernel(problem, eps, np.zeros(problem.a.size) if f is None else f, g)
+    kernel: Gibbs = first_kernel(problem, eps, np.zeros(problem.a.size) if f is None else f, g)
+    if kernel.error <= tol:
+        kernel = confirmed(kernel, tol)
+
+    doubts = 0
 
     def step(state: EntropicState) -> EntropicState:
-        nonlocal kernel
+        nonlocal kernel, doubts
         done = 0
         while done < min(CHUNK, max_iter - state.nit) and (done == 0 or kernel.error > tol):
-            kernel.sweep()
+            kernel = kernel.sweep()
             done += 1
         if kernel.spread() > LARGE or kernel.stale():
             kernel = first_kernel(problem, eps, *kernel.potentials())
-        return kernel_state(kernel, SINKHORN, done)
+        if kernel.error <= tol:
+            known, kernel = kernel, confirmed(kernel, tol)
+            doubts += kernel is not known
+        return kernel_state(kernel, SINKHORN, done, stalled=NO_DIGITS if doubts > DOUBTS else "")
 
     return iterate(
         kernel_state(kernel, SINKHORN, 0),

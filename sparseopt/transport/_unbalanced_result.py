@@ -11,8 +11,7 @@ import numpy as np
 
 from ._costs import tiles
 from ._entropic_result import EntropicResult
-from ._result import DROP, _inner
-from ._rounding import round_sparse
+from ._result import _inner
 
 Array = np.ndarray[Any, Any]
 
@@ -69,15 +68,15 @@ class UnbalancedResult(EntropicResult):
 
     rho: tuple[float, float] = (math.inf, math.inf)
 
-    def sparse_plan(self, threshold: float | None = None) -> Any:
-        """The plan as a CSR array; what is dropped is put back as in `TransportResult`."""
-        from scipy.sparse import csr_array, vstack
+    @property
+    def _targets(self) -> tuple[Array, Array]:
+        """A sparse plan keeps the marginals of the dense one."""
+        return (self.a, self.b) if self._held else self._sums
 
-        rows, cols = self._sums
-        if threshold is None:
-            threshold = DROP * float(rows.sum()) / (rows.size * cols.size)
-        parts = [csr_array(np.where(threshold > P, 0.0, P)) for *_, P in self._tiles()]
-        return round_sparse(vstack(parts, format="csr"), rows, cols)
+    @property
+    def _held(self) -> bool:
+        """Whether both marginals are."""
+        return math.isinf(self.rho[0]) and math.isinf(self.rho[1])
 
     @property
     def transported(self) -> float:
@@ -105,7 +104,7 @@ class UnbalancedResult(EntropicResult):
     @cached_property
     def _rounded(self) -> tuple[float, float]:
         rho_a, rho_b = self.rho
-        if math.isinf(rho_a) and math.isinf(rho_b):
+        if self._held:
             return super()._rounded
         rows, cols = self._sums
         x, y = np.ones(rows.size), np.ones(cols.size)

@@ -35,6 +35,31 @@ def test_entropic_gradcheck(torch, function, eps):
     assert torch.autograd.gradcheck(solve, problem(torch), atol=1e-6)
 
 
+@pytest.mark.parametrize("function", ["transport_plan", "transport_value"])
+@pytest.mark.parametrize("gamma", [0.3, 3.0])
+def test_quadratic_gradcheck(torch, function, gamma):
+    def solve(C, u, v):
+        return getattr(nn, function)(C, u.softmax(-1), v.softmax(-1), gamma=gamma, **TIGHT)
+
+    assert torch.autograd.gradcheck(solve, problem(torch), atol=1e-6)
+
+
+def test_cardinality_gradients_are_those_of_arrays(torch):
+    C, u, v = problem(torch, n=5, m=4)
+    a, b = u.softmax(0), v.softmax(0)
+    result = transport.cardinality(*(t.detach().numpy() for t in (C, a, b)), k=3, gamma=3.0)
+    G = torch.randn_like(C)
+    plan = nn.transport_plan(C, a, b, gamma=3.0, k=3)
+    np.testing.assert_array_equal(plan.detach(), result.plan)
+    found = torch.autograd.grad(plan, (C, a, b), G, retain_graph=True)
+    for tensor, array in zip(found, transport.plan_vjp(result, G.numpy()), strict=True):
+        np.testing.assert_array_equal(tensor, array)
+    value = nn.transport_value(C, a, b, gamma=3.0, k=3)
+    found = torch.autograd.grad(value, (C, a, b))
+    for tensor, array in zip(found, transport.value_gradient(result), strict=True):
+        np.testing.assert_array_equal(tensor, array)
+
+
 def test_values_are_those_of_the_solver(torch):
     C, u, v = problem(torch)
     a, b = u.softmax(0), v.softmax(0)
@@ -151,6 +176,7 @@ def test_bad_input(torch):
     cases = [
         ({"eps": None}, ValueError, "^eps or gamma must be given"),
         ({"gamma": 1.0}, ValueError, "^eps or gamma must be given"),
+        ({"k": 2}, ValueError, "^k must come with gamma"),
         ({"eps": -1.0}, ValueError, "^eps must be"),
         ({"sparse": True}, ValueError, "^sparse must be False"),
         ({"C": C.detach().numpy()}, TypeError, "^C must be a floating-point tensor"),

@@ -58,7 +58,7 @@ def test_equals_the_dense_linear_program(n, m, seed):
     rng = np.random.default_rng(seed)
     C = rng.integers(-3, 6, (n, m)) * 1.0  # many ties
     a, b = rng.integers(0, 5, n) * 1.0, rng.integers(0, 5, m) * 1.0
-    a[0] += b.sum()
+    a[0] += b.sum() + 1
     b[-1] += a.sum() - b.sum()
     result = transport.exact(C, a, b, method="highs")
     assert result.cost == pytest.approx(by_linprog(C, a, b), abs=1e-10 * a.sum())
@@ -92,6 +92,35 @@ def test_equal_masses_beside_zero_atoms_are_an_assignment(rng):
     result = transport.exact(C, a, b)
     assert result.method == "assignment"
     check(result, C, a, b)
+
+
+@pytest.mark.parametrize("kind", ["points", "random", "grid", "forbidden", "orders"])
+def test_reduced_program_is_that_of_all_pairs(kind, rng):
+    n, m = 40, 49
+    C = rng.random((n, m))
+    a, b = rng.random(n), rng.random(m)
+    if kind == "points":
+        C = transport.PointCost(rng.random((n, 2)), rng.random((m, 2))).to_array()
+    elif kind == "grid":  # costs with many ties
+        C = transport.GridCost((7, 7), 1).to_array()[:n]
+    elif kind == "forbidden":
+        C[:, 1:][rng.random((n, m - 1)) < 0.8] = np.inf
+        C[0] = 1.0
+    elif kind == "orders":
+        a = 10.0 ** -rng.integers(0, 12, n)
+    a, b = a / a.sum(), b / b.sum()
+    result = transport.exact(C, a, b, method="reduced")
+    assert result.method == "reduced"
+    check(result, C, a, b)
+    whole = transport.exact(C, a, b, method="highs")
+    assert result.cost == pytest.approx(whole.cost, rel=1e-9)
+
+
+def test_large_problems_take_the_reduced_program(rng):
+    C, a = rng.random((200, 150)), rng.random(200)
+    result = transport.exact(C, a / a.sum())
+    assert result.method in ("reduced", "simplex")
+    check(result, C, a / a.sum(), np.full(150, 1 / 150))
 
 
 def test_offsets_scales_and_constants(rng):
@@ -149,6 +178,7 @@ BAD = [
     ((np.ones((2, 2)),), {"method": "fastest"}, "^method must be one of"),
     ((LOOP,), {}, "^C must leave a plan"),
     ((LOOP,), {"method": "highs"}, "^C must leave a plan"),
+    ((LOOP,), {"method": "reduced"}, "^C must leave a plan"),
 ]
 
 

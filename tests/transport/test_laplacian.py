@@ -306,4 +306,4 @@ def test_auto_follows_its_rule():
         return sparse.diags_array(weights, offsets=offsets, shape=(2600, 2600)).tocsr()
 
     assert used(band(3, 1e3), far_ends, 1e-10) == "forest"
-    assert used(band(7, 1.0), far_ends, 1e-10) == "cholesky"
+    assert used(band(3, 1.0), far_ends, 1e-10) == "cholesky"

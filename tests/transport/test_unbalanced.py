@@ -158,6 +158,7 @@ def test_zero_atoms_forbidden_pairs_and_sparse_plans():
     sparse = result.sparse_plan(0.05)
     np.testing.assert_allclose(sparse.sum(axis=1), P.sum(axis=1), atol=1e-14)
     np.testing.assert_allclose(sparse.sum(axis=0), P.sum(axis=0), atol=1e-14)
+    assert not sparse.toarray()[[0, 3], [1, 3]].any()
     assert result.relative_marginal_error <= 1e-8
 
 
@@ -213,6 +214,15 @@ def test_budget():
     assert not result.success
     assert result.certificate == pytest.approx(result.marginal_error)
     assert result.gap > 0.0
+
+
+def test_the_limit_of_precision_ends_the_run(rng):
+    C, a, b = rng.random((60, 50)), 10.0 ** -rng.integers(0, 12, 60), rng.random(50)
+    with pytest.warns(so.ConvergenceWarning, match="as precise as"):
+        result = transport.unbalanced(C + 1e8, a, b, 1e-2, 1e8)
+    assert not result.success
+    assert result.certificate <= 1e-5
+    assert result.nit < 2000
 
 
 BAD = [
