@@ -172,7 +172,7 @@ class Newton:
             x=np.concatenate([f, g]),
             fun=fun + problem.shift * problem.mass,
             certificate=point.error if point.gamma == self.gamma else math.nan,
-            extra={"gamma": point.gamma, "nnz": float(point.x.size)},
+            extra={"gamma": point.gamma, "nnz": float(point.x.size), "error": point.error},
             point=point,
             shift=shift,
             failures=failures,
@@ -290,7 +290,18 @@ class Newton:
             row = 0
             while True:
                 row = scan(
-                    C, start, f, g, target, margin, indptr, cols, slack, row, self.values, self.where
+                    C,
+                    start,
+                    f,
+                    g,
+                    target,
+                    margin,
+                    indptr,
+                    cols,
+                    slack,
+                    row,
+                    self.values,
+                    self.where,
                 )
                 if row == C.shape[0]:
                     break
