@@ -41,7 +41,7 @@ class State:
         Why no further step can help, such as ``"no step improves the objective"``; ends the run.
     advance : int
         Iterations of a compiled loop that the step made, for ``nit`` and ``max_iter``; the history
-        has one entry for each step.
+        has one entry for each step, and ``nit`` among its columns if a step made several.
     """
 
     x: Any
@@ -168,6 +168,7 @@ class _Record:
         self._columns: dict[str, array[float]] = {
             name: array("d") for name in ("fun", "certificate", "time")
         }
+        self._nit = array("d")
         self._rows = 0
 
     def add(self, state: State, seconds: float) -> None:
@@ -175,6 +176,7 @@ class _Record:
         columns["fun"].append(state.fun)
         columns["certificate"].append(state.certificate)
         columns["time"].append(seconds)
+        self._nit.append(state.nit)
         for name, value in state.extra.items():
             if name not in columns:
                 columns[name] = array("d", [math.nan]) * self._rows
@@ -185,7 +187,10 @@ class _Record:
                 column.append(math.nan)
 
     def arrays(self) -> History:
-        return {name: np.array(column) for name, column in self._columns.items()}
+        history = {name: np.array(column) for name, column in self._columns.items()}
+        if self._nit[-1] != self._rows - 1:
+            history["nit"] = np.array(self._nit)
+        return history
 
 
 def _describe(status: Status, name: str, value: float, tol: float, nit: int, detail: str) -> str:

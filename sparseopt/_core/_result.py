@@ -60,7 +60,8 @@ class Result:
     dual : ndarray or None
         The dual point behind a duality gap.
     history : dict of str to ndarray
-        ``fun``, ``certificate`` and ``time`` (seconds) after each iteration, from the start point.
+        ``fun``, ``certificate`` and ``time`` (seconds) after each iteration, from the start point;
+        ``nit`` as well if entries are several iterations apart.
 
     Examples
     --------

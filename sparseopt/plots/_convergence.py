@@ -9,7 +9,7 @@ import numpy as np
 
 from ._axes import axes
 
-_LABELS = {"nit": "iterations", "time": "seconds"}
+LABELS = {"nit": "iterations", "time": "seconds"}
 
 
 def convergence(
@@ -29,7 +29,7 @@ def convergence(
     quantity : str
         An entry of the histories, such as ``"certificate"`` or ``"fun"``.
     against : {"nit", "time"}
-        Steps of the solver, or seconds.
+        Iterations of the solver, or seconds.
     best : float
         Taken off the quantity, for example the least objective.
     ax : matplotlib.axes.Axes, optional
@@ -54,8 +54,6 @@ def convergence(
     >>> result = so.minimize(loss, so.penalties.L1(0.1), method="fista")
     >>> ax = so.plots.convergence(result, against="time")  # doctest: +SKIP
     """
-    if against not in _LABELS:
-        raise ValueError(f"against must be one of {list(_LABELS)}, got {against!r}")
     runs = results if isinstance(results, Mapping) else {results.method: results}
     for name, run in runs.items():
         if quantity not in run.history:
@@ -63,15 +61,25 @@ def convergence(
                 f"quantity must be in the history of {name!r}, one of {sorted(run.history)}, got "
                 f"{quantity!r}"
             )
+    steps = {name: steps_of(run, against) for name, run in runs.items()}
     ax = axes(ax)
     for name, run in runs.items():
         values = np.asarray(run.history[quantity], float) - best
-        steps = np.arange(values.size) if against == "nit" else run.history["time"]
         seen = np.isfinite(values) & (values > 0.0)
-        ax.plot(np.asarray(steps)[seen], values[seen], linewidth=1.5, label=name)
+        ax.plot(steps[name][seen], values[seen], linewidth=1.5, label=name)
     ax.set_yscale("log")
-    ax.set_xlabel(_LABELS[against])
+    ax.set_xlabel(LABELS[against])
     ax.set_ylabel(f"{quantity} - {best:.6g}" if best else quantity)
     if len(runs) > 1:
         ax.legend(frameon=False)
     return ax
+
+
+def steps_of(run: Any, against: str) -> Any:
+    """Where the entries of a history are on the axis."""
+    if against not in LABELS:
+        raise ValueError(f"against must be one of {list(LABELS)}, got {against!r}")
+    history = run.history
+    if against in history:  # "nit" where some steps were several iterations
+        return np.asarray(history[against], dtype=float)
+    return np.arange(len(history.get("fun", ())), dtype=float)

@@ -42,7 +42,9 @@ class EntropicResult(TransportResult):
         total 1.
     history : dict
         Beside ``fun``, ``certificate`` and ``time``: ``phase`` (0 for sweeps of Sinkhorn, 1 for
-        Newton steps) and ``eps`` (the strength of the stage) after each step.
+        Newton steps) and ``eps`` (the strength of the stage) after each step; with a path of
+        strengths also ``error``, the marginal error at that strength, and with several sweeps in
+        a step ``nit``. `sparseopt.plots.transport_history` draws it.
     """
 
     eps: float = 0.0

@@ -174,7 +174,7 @@ class Newton:
             x=np.concatenate([f, g]),
             fun=fun + problem.shift * problem.mass,
             certificate=point.error if point.gamma == self.gamma else math.nan,
-            extra={"gamma": point.gamma, "nnz": float(point.x.size)},
+            extra={"gamma": point.gamma, "nnz": float(point.x.size), "error": point.error},
             point=point,
             shift=shift,
             failures=failures,

@@ -32,8 +32,8 @@ class QuadraticResult(TransportResult):
     entries : dict of ndarray
         The plan as pieces of a CSR array: ``data``, ``indices`` and ``indptr``.
     history : dict
-        Beside ``fun``, ``certificate`` and ``time``: ``gamma`` (the strength on the path) and
-        ``nnz`` (entries of the plan) after each step.
+        Beside ``fun``, ``certificate`` and ``time``: ``gamma`` (the strength on the path), ``nnz``
+        (entries of the plan) and ``error`` (marginal error at that strength) after each step.
     """
 
     gamma: float = 1.0

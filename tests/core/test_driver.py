@@ -58,6 +58,12 @@ def test_tol_reached():
     assert (np.diff(done.history["time"]) >= 0).all()
 
 
+def test_history_counts_the_iterations_of_long_steps():
+    done = run(step=lambda state: dataclasses.replace(halve(state), advance=3))
+    assert done.nit == 30
+    np.testing.assert_array_equal(done.history["nit"], 3.0 * np.arange(11))
+
+
 @pytest.mark.parametrize("certificate", [0.0, 1e-3])
 def test_tol_reached_at_the_start(certificate):
     calls = []
