@@ -18,10 +18,10 @@ from ._quadratic_kernels import by_columns, fit_columns, fit_rows, newton_direct
 Array = np.ndarray[Any, Any]
 
 RATIO, FIRST = 10.0, 0.1  # strengths of the path; the first one over span * max(n, m) / mass
-STAGE = 0.1  # marginal error at which the path goes on
+STAGE = 1e-3  # marginal error at which the path goes on
 MARGIN = 6.0  # of the lists, over the mean slack of an active entry
 SPREAD = 2.0  # active entries per row, as a first guess
-BULK = 10.0  # entries of lists per active one at which new ones are made
+BULK, SETTLED = 10.0, 0.1  # entries of lists per active one, and error, that make them anew
 ARMIJO, TRIALS = 1e-4, 30
 SHIFT, LEAST_SHIFT, MOST_SHIFT = 1e-2, 1e-6, 1e3  # over the marginal error
 STALLED = 5  # steps in a row without an ascent
@@ -157,38 +157,48 @@ class Newton:
 
     def state(self, point: Point, shift: float = SHIFT, failures: int = 0) -> QuadraticState:
         """The record of a point, for the driver."""
-        problem = self.problem
-        f, g = point.f, point.g
-        fun = float(problem.a @ f + problem.b @ g) - point.square / (2.0 * point.gamma)
-        stalled = ""
-        # No plan costs more than this, so a dual value above it proves that there is none.
-        largest = min(problem.a.max(), problem.b.max())
-        most = problem.mass * (problem.span + 0.5 * point.gamma * largest)
-        if problem.forbidden and (fun > most * (1.0 + 1e-6) or failures):
-            stalled = infeasible(problem, f)
-            if not stalled and fun > most * (1.0 + 1e-6):
+        fun, stalled = self.dual_value(point), ""
+        if self.problem.forbidden and (fun > self.most(point.gamma) or failures):
+            stalled = infeasible(self.problem, point.f)
+            if not stalled and fun > self.most(point.gamma):
                 stalled = "infeasible support: the dual value exceeds that of every plan"
         if failures >= STALLED:
             stalled = stalled or "rounding keeps the steps from ascending"
+        if stalled and point.gamma != self.gamma:
+            point = self.at_strength(point, self.gamma)
+            fun = self.dual_value(point)
         return QuadraticState(
-            x=np.concatenate([f, g]),
-            fun=fun + problem.shift * problem.mass,
+            x=np.concatenate([point.f, point.g]),
+            fun=fun + self.problem.shift * self.problem.mass,
             certificate=point.error if point.gamma == self.gamma else math.nan,
             extra={"gamma": point.gamma, "nnz": float(point.x.size), "error": point.error},
+            stalled=stalled,
             point=point,
             shift=shift,
             failures=failures,
-            stalled=stalled,
         )
+
+    def dual_value(self, point: Point) -> float:
+        """The dual objective under the shifted costs."""
+        linear = float(self.problem.a @ point.f + self.problem.b @ point.g)
+        return linear - point.square / (2.0 * point.gamma)
+
+    def most(self, gamma: float) -> float:
+        """No plan costs more, so a larger dual value proves that there is none."""
+        problem = self.problem
+        largest = min(problem.a.max(), problem.b.max())
+        return problem.mass * (problem.span + 0.5 * gamma * float(largest)) * (1.0 + 1e-6)
 
     def step(self, state: QuadraticState) -> QuadraticState:
         """One Newton step, after a move along the path where it is due."""
         point, shift = state.point, state.shift
-        if point.gamma > self.gamma and point.error <= STAGE:
-            point, shift = self.at_strength(point, point.gamma / RATIO), SHIFT
-        elif point.error <= STAGE and point.lists.cols.size > BULK * point.x.size:
+        if point.error <= SETTLED and point.lists.cols.size > BULK * point.x.size:
             point = self.at_strength(point, point.gamma)
-        problem, residual = self.problem, point.residual
+        while point.gamma > self.gamma and point.error <= STAGE:
+            point, shift = self.at_strength(point, point.gamma / RATIO), SHIFT
+        if point.error <= self.goal(point):
+            return self.state(point)
+        residual = point.residual
         d = np.empty_like(residual)
         newton_direction(
             point.ptr,
