@@ -22,6 +22,7 @@ STAGE = 1e-3  # marginal error at which the path goes on
 MARGIN = 6.0  # of the lists, over the mean slack of an active entry
 SPREAD = 2.0  # active entries per row, as a first guess
 BULK, SETTLED = 10.0, 0.1  # entries of lists per active one, and error, that make them anew
+WIDEN, LONGEST = 4.0, 0.125  # of the margin; share of all entries at which it grows no more
 ARMIJO, TRIALS = 1e-4, 30
 SHIFT, LEAST_SHIFT, MOST_SHIFT = 1e-2, 1e-6, 1e3  # over the marginal error
 STALLED = 5  # steps in a row without an ascent
@@ -127,6 +128,7 @@ class Newton:
         self.problem = problem
         self.gamma, self.tol = gamma, tol
         self.max_iter = max_iter
+        self.wide = 1.0
         n, m = problem.cost.shape
         self.capacity = 8 * max(n, m)
         self.values = np.empty(max(n, m) + 1)
@@ -210,6 +212,7 @@ class Newton:
             10 * d.size + 100,
             d,
         )
+        self.wide = max(self.wide / 2.0, 1.0)
         slope = float(residual @ d) / point.gamma
         t, failures = 1.0, 0
         for trial in range(TRIALS):
@@ -234,32 +237,47 @@ class Newton:
         """The same column potentials under another strength."""
         if gamma < self.gamma * math.sqrt(RATIO):
             gamma = self.gamma
-        margin = MARGIN * gamma * self.problem.mass / max(point.x.size, 1)
-        return self.look(point.f, point.g, gamma, margin)
+        return self.look(point.f, point.g, gamma, self.margin(point, gamma))
 
     def move(self, point: Point, d: Array) -> Point:
         """Change g by d, then fit f, g and f again.
 
         The sweep costs little and keeps a step that suits the heavy atoms from being refused for
-        the light ones, whose slacks are far smaller than the step.
+        the light ones, whose slacks are far smaller than the step. It is an ascent only where
+        the lists are long enough for it; if longer ones will not do either, it is left out.
         """
-        lists, gamma = point.lists, point.gamma
-        new = self.evaluate(lists, point.df, point.dg + d, gamma)
-        dg = new.dg.copy()
+        new = self.evaluate(point.lists, point.df, point.dg + d, point.gamma)
+        if not new.is_safe:
+            new = self.look(new.f, new.g, new.gamma, self.margin(point))
+        swept = self.sweep(new)
+        if swept.is_safe:
+            return swept
+        n, m = self.problem.cost.shape
+        if new.lists.cols.size > LONGEST * n * m:
+            return new
+        self.wide *= WIDEN
+        new = self.look(new.f, new.g, new.gamma, self.margin(point))
+        swept = self.sweep(new)
+        return swept if swept.is_safe else new
+
+    def sweep(self, point: Point) -> Point:
+        """Fit g to f, and f to g, on the candidates."""
+        lists, dg = point.lists, point.dg.copy()
         fit_columns(
             lists.starts,
             lists.rows,
             lists.slack_by_column,
-            new.df,
+            point.df,
             dg,
-            gamma * self.problem.b,
+            point.gamma * self.problem.b,
             self.values,
         )
-        new = self.evaluate(lists, new.df, dg, gamma)
-        if new.is_safe:
-            return new
-        margin = MARGIN * gamma * self.problem.mass / max(point.x.size, 1)
-        return self.look(new.f, new.g, gamma, margin)
+        return self.evaluate(lists, point.df, dg, point.gamma)
+
+    def margin(self, point: Point, gamma: float | None = None) -> float:
+        """Of new lists: some mean slacks of the active entries, more while steps are long."""
+        gamma = point.gamma if gamma is None else gamma
+        return self.wide * MARGIN * gamma * self.problem.mass / max(point.x.size, 1)
 
     def rise(self, old: Point, new: Point) -> float:
         """The difference of the dual values, without cancellation where the anchor is the same."""
