@@ -20,9 +20,10 @@ Array = np.ndarray[Any, Any]
 RATIO, FIRST = 10.0, 0.1  # strengths of the path; the first one over span * max(n, m) / mass
 STAGE = 1e-3  # marginal error at which the path goes on
 MARGIN = 6.0  # of the lists, over the mean slack of an active entry
-SPREAD = 2.0  # active entries per row, as a first guess
+SPREAD = 8.0  # active entries per row, as a first guess
 BULK, SETTLED = 10.0, 0.1  # entries of lists per active one, and error, that make them anew
-WIDEN, LONGEST = 4.0, 0.125  # of the margin; share of all entries at which it grows no more
+WIDE, WIDEN, LONGEST = 4.0, 2.0, 0.125  # first factor of the margin, its growth and its end:
+# lists with this share of all entries
 ARMIJO, TRIALS = 1e-4, 30
 SHIFT, LEAST_SHIFT, MOST_SHIFT = 1e-2, 1e-6, 1e3  # over the marginal error
 STALLED = 5  # steps in a row without an ascent
@@ -128,7 +129,7 @@ class Newton:
         self.problem = problem
         self.gamma, self.tol = gamma, tol
         self.max_iter = max_iter
-        self.wide = 1.0
+        self.wide = WIDE
         n, m = problem.cost.shape
         self.capacity = 8 * max(n, m)
         self.values = np.empty(max(n, m) + 1)
@@ -212,7 +213,6 @@ class Newton:
             10 * d.size + 100,
             d,
         )
-        self.wide = max(self.wide / 2.0, 1.0)
         slope = float(residual @ d) / point.gamma
         t, failures = 1.0, 0
         for trial in range(TRIALS):
@@ -225,6 +225,8 @@ class Newton:
         else:
             new = self.move(point, np.zeros_like(d))
             shift, failures = min(16.0 * shift, MOST_SHIFT), state.failures + 1
+        if new.lists is point.lists:
+            self.wide = max(self.wide / 2.0, 1.0)
         if state.nit + 1 >= self.max_iter and new.gamma > self.gamma:
             new = self.at_strength(new, self.gamma)
         return self.state(new, shift, failures)
