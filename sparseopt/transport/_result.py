@@ -101,6 +101,12 @@ class TransportResult(Result):
                 P[:, empty_cols] = 0.0
             yield start, stop, C, P
 
+    def _capped(self) -> Iterator[tuple[int, int, Array, Array]]:
+        """As `_tiles` with no entry above the mass: an infinite one could not be scaled down."""
+        most = float(self.a.sum())
+        for start, stop, C, P in self._tiles():
+            yield start, stop, C, np.minimum(P, most, out=P)
+
     @cached_property
     def plan(self) -> Any:
         """The plan, dense or sparse as the solver was asked."""
@@ -134,7 +140,7 @@ class TransportResult(Result):
         from scipy.sparse import csr_array, vstack
 
         parts = []
-        for *_, P in self._tiles():
+        for *_, P in self._capped():
             P[threshold > P] = 0.0
             parts.append(csr_array(P))
         kept = vstack(parts, format="csr")
@@ -176,17 +182,17 @@ class TransportResult(Result):
             return self._rounded_on_support()
         x = shrink(self._sums[0], self.a)
         cols = np.zeros(self.b.size)
-        for start, stop, _, P in self._tiles():
+        for start, stop, _, P in self._capped():
             cols += x[start:stop] @ P
         y = shrink(cols, self.b)
         rows, cols, cost, extra = np.empty(self.a.size), np.zeros(self.b.size), 0.0, 0.0
-        for start, stop, _, P in self._tiles():
+        for start, stop, _, P in self._capped():
             P *= x[start:stop, None]
             P *= y
             rows[start:stop], cols = P.sum(axis=1), cols + P.sum(axis=0)
         short_a, short_b = np.maximum(self.a - rows, 0.0), np.maximum(self.b - cols, 0.0)
         total = short_b.sum()
-        for start, stop, C, P in self._tiles():
+        for start, stop, C, P in self._capped():
             P *= x[start:stop, None]
             P *= y
             if total > 0.0:
