@@ -745,7 +745,7 @@ def test_progress_is_shown_when_asked_for(capsys):
 def test_history():
     result = transport.entropic(clouds(100), None, None, 1e-4)
     history = result.history
-    assert set(history) == {"fun", "certificate", "time", "phase", "eps", "error"}
+    assert {"fun", "certificate", "time", "phase", "eps", "error"} <= set(history)
     assert len({column.size for column in history.values()}) == 1
     assert set(history["phase"]) == {0.0, 1.0}
     assert history["eps"][0] == pytest.approx(0.05, rel=0.1)
