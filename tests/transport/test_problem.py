@@ -94,7 +94,8 @@ def test_forbidden_pairs_can_be_ruled_out():
         ({"max_iter": -1}, ValueError, "max_iter"),
         ({"max_iter": 1.5}, TypeError, "max_iter"),
         ({"method": "magic"}, ValueError, "method must be one of"),
-        ({"unknown": 1}, TypeError, "unknown"),
+        ({"unknown": 1}, TypeError, r"method='[a-z-]+' takes .*, got \['unknown'\]"),
+        ({"start": None}, TypeError, r"got \['start'\]"),
     ],
 )
 @pytest.mark.parametrize("method", ["auto", "sinkhorn", "log-sinkhorn", "newton-sparse"])
