@@ -17,6 +17,7 @@ from ._rounding import round_on_support, round_sparse, shrink
 
 Array = np.ndarray[Any, Any]
 
+FILL = 1e-12  # of the mass: what all pairs that are not forbidden may share to make a plan exact
 DROP = 1e-8  # entries of a sparse plan are kept above this fraction of the mean entry
 
 
@@ -137,15 +138,33 @@ class TransportResult(Result):
 
     def _round_kept(self, threshold: float) -> Any:
         """The entries of at least ``threshold``, moved to exact marginals."""
+        if not self.problem["forbidden"]:
+            return round_sparse(self._kept(threshold), *self._targets)
+        rounded = round_on_support(self._kept(threshold), *self._targets)
+        if self._is_allowed(rounded):
+            return rounded
+        # a pair that must carry some mass was left without any
+        share = max(10.0 * self.marginal_error, FILL)
+        return round_on_support(self._kept(threshold, share), *self._targets)
+
+    def _kept(self, threshold: float, share: float = 0.0) -> Any:
+        """The entries of at least ``threshold``, and a share of the mass on all allowed pairs."""
         from scipy.sparse import csr_array, vstack
 
         parts = []
-        for *_, P in self._capped():
+        for start, stop, C, P in self._capped():
             P[threshold > P] = 0.0
+            if share > 0.0:
+                spread = np.outer(self.a[start:stop], self.b * (share / self.b.sum()))
+                P += np.where(np.isfinite(C), spread, 0.0)
             parts.append(csr_array(P))
-        kept = vstack(parts, format="csr")
-        round_to = round_on_support if self.problem["forbidden"] else round_sparse
-        return round_to(kept, *self._targets)
+        return vstack(parts, format="csr")
+
+    def _is_allowed(self, plan: Any) -> bool:
+        """Whether a sparse plan sends nothing over a forbidden pair."""
+        return all(
+            np.isfinite(C[plan[start:stop].nonzero()]).all() for start, stop, C in tiles(self._cost)
+        )
 
     @property
     def _targets(self) -> tuple[Array, Array]:
