@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = attach(
         "_exact": ["exact"],
         "_explicit": ["ExplicitResult"],
         "_grid_cost": ["GridCost"],
+        "_group_lasso": ["GroupLassoResult", "group_lasso"],
         "_partial": ["partial"],
         "_partial_result": ["ExactPartialResult", "PartialResult"],
         "_quadratic": ["quadratic"],
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from ._exact import exact as exact
     from ._explicit import ExplicitResult as ExplicitResult
     from ._grid_cost import GridCost as GridCost
+    from ._group_lasso import GroupLassoResult as GroupLassoResult
+    from ._group_lasso import group_lasso as group_lasso
     from ._partial import partial as partial
     from ._partial_result import ExactPartialResult as ExactPartialResult
     from ._partial_result import PartialResult as PartialResult

@@ -88,7 +88,8 @@ class EntropicBatchResult(Result):
                 from_data({"C": cost["C"][k]} if self.problem["many"] else cost),
                 self.problem["a"][:, k],
                 self.problem["b"][:, k],
-                (f, g),
+                (f, np.ascontiguousarray(self.problem["g"][:, k])),
+                shift=float(self.problem["shifts"][k]),
                 forbidden=self.problem["forbidden"],
             ),
             sparse=self.sparse,
@@ -188,14 +189,15 @@ def entropic_batch(
         label="batch of transport problems",
     )
     batch.restore()
+    potentials = batch.potentials()
     fields = run.fields("sinkhorn" if batch.shared is not None else "newton")
     if isinstance(costs, list):
         cost = {"C": np.stack([c.C for c in costs])}
     else:
         cost = costs.data()
     return EntropicBatchResult(
-        **fields | {"x": np.concatenate([batch.f, batch.g]), "nit": int(batch.iterations.max())},
-        potentials=(batch.f, batch.g),
+        **fields | {"x": np.concatenate(potentials), "nit": int(batch.iterations.max())},
+        potentials=potentials,
         errors=batch.errors,
         converged=batch.errors <= tol,
         iterations=batch.iterations,
@@ -207,6 +209,8 @@ def entropic_batch(
             "b": B,
             "many": isinstance(costs, list),
             "forbidden": batch.forbidden,
+            "g": batch.g,
+            "shifts": batch.shifts,
         },
         sparse=bool(sparse),
         eps=eps,
@@ -214,7 +218,10 @@ def entropic_batch(
 
 
 class _Batch:
-    """The members, which of them wait to be solved alone, and what is known of each."""
+    """The members, which of them wait to be solved alone, and what is known of each.
+
+    Potentials belong to the costs less ``shifts``: a large offset would cost them digits.
+    """
 
     def __init__(
         self,
@@ -232,10 +239,7 @@ class _Batch:
         self.tol, self.max_iter, self.n_jobs = tol, max_iter, n_jobs
         self.start = start
         nb = A.shape[1]
-        self.f, self.g = np.zeros(A.shape), np.zeros(B.shape)
-        if start is not None:
-            self.g[:] = start[1]
-            self.f[:] = 0.0 if start[0] is None else start[0]
+        self.f, self.g, self.shifts = np.zeros(A.shape), np.zeros(B.shape), np.zeros(nb)
         self.errors, self.funs = np.full(nb, math.inf), np.zeros(nb)
         self.iterations = np.zeros(nb, int)
         self.methods = ["newton"] * nb
@@ -257,6 +261,7 @@ class _Batch:
                 self.shared = SharedSweeps(
                     problem, self.eps, self.A[rows], self.B[cols], G, self.tol
                 )
+                self.shifts[:] = problem.shift
                 self._read(np.arange(len(self.errors)), 1)
         return self._state(0)
 
@@ -267,7 +272,7 @@ class _Batch:
         assert problem is not None
         self.iterations[members] += sweeps
         self.f[np.ix_(problem.rows, members)] = shared.f[:, members]
-        self.g[np.ix_(problem.cols, members)] = shared.g[:, members] + problem.shift
+        self.g[np.ix_(problem.cols, members)] = shared.g[:, members]
         self.errors[members] = shared.errors[members]
         shift = problem.shift * shared.mass[members]
         self.funs[members] = shared.funs[members] + shift
@@ -276,10 +281,14 @@ class _Batch:
         for k in shared.settled:
             self.methods[k] = "sinkhorn"
 
+    def potentials(self) -> tuple[Array, Array]:
+        """Copies, for the costs as they were given."""
+        return self.f.copy(), self.g + self.shifts
+
     def _state(self, advance: int, stalled: str = "") -> State:
         known = np.isfinite(self.errors)
         return State(
-            x=(self.f.copy(), self.g.copy()),
+            x=self.potentials(),
             fun=float(self.funs[known].sum()),
             certificate=float(self.errors.max()),
             advance=advance,
@@ -307,7 +316,8 @@ class _Batch:
             else:
                 results = [self._alone(k) for k in now]
         for k, result in zip(now, results, strict=True):
-            self.f[:, k], self.g[:, k] = result.potentials
+            self.f[:, k], self.g[:, k] = result.problem["potentials"]
+            self.shifts[k] = result.problem["shift"]
             self.errors[k], self.funs[k] = result.certificate, result.fun
             self.iterations[k] += result.nit
         if any(result.status is Status.INTERRUPTED for result in results):
@@ -323,9 +333,10 @@ class _Batch:
         left = max(0, self.max_iter - int(self.iterations[k]))
         x0: Any = None
         if self.start is not None and not math.isfinite(self.errors[k]):
-            x0 = self.g[:, k] if self.start[0] is None else (self.f[:, k], self.g[:, k])
+            f, g = self.start
+            x0 = g[:, k] if f is None else (f[:, k], g[:, k])
         elif self.errors[k] < WARM or (left == 0 and math.isfinite(self.errors[k])):
-            x0 = self.f[:, k], self.g[:, k]
+            x0 = self.f[:, k], self.g[:, k] + self.shifts[k]
         return _named(k, cost, self.A[:, k], self.B[:, k], self.eps, x0, self.tol, left)
 
     def restore(self) -> None:
@@ -339,9 +350,7 @@ class _Batch:
                 member = dataclasses.replace(
                     self.problem, a=a[rows], b=b[cols], rows=rows, cols=cols, masses=(a, b)
                 )
-                g = self.g[cols, k] - self.problem.shift
-                self.f[:, k], g = member.restore(self.f[rows, k], g)
-                self.g[:, k] = g + self.problem.shift
+                self.f[:, k], self.g[:, k] = member.restore(self.f[rows, k], self.g[cols, k])
 
 
 def _named(

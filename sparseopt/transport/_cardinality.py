@@ -16,8 +16,7 @@ from ._cardinality_exact import branch_and_bound
 from ._cardinality_exchange import exchange
 from ._cardinality_hard import Candidate, Search, heuristic
 from ._cardinality_relaxed import Columns, Relaxation, RelaxedState
-from ._cardinality_result import CardinalityResult, reduced_plan, stored
-from ._costs import tiles
+from ._cardinality_result import CardinalityResult, reduced_plan, stored, transposed
 from ._problem import Problem, check_problem
 from ._result import problem_fields
 from ._support_flow import Support
@@ -205,15 +204,6 @@ def cardinality(
         feasible=bool(feasible),
         entries=stored(problem, plan),
     )
-
-
-def transposed(problem: Problem) -> Array:
-    """All costs of a reduced problem in float64, shape (m, n)."""
-    n, m = problem.cost.shape
-    cost = np.empty((m, n))
-    for start, stop, C in tiles(problem.cost):
-        cost[:, start:stop] = C.T
-    return cost
 
 
 def _relaxed(

@@ -88,19 +88,19 @@ def product(kinds, k, gamma, rho, x, y, diagonal):  # type: ignore[no-untyped-de
 def newton_step(
     kinds: Array, k: int, gamma: float, rho: float, residual: Array, shift: float, rtol: float
 ) -> Array:
-    """Solve ``(H + s I) d = residual``, with s the shift times the mean of the diagonal of H.
+    """Solve ``(H + s I) d = residual``, with s the shift times the scale of the diagonal of H.
 
     H is singular along the constants, and along every part of the rows that shares no column with
-    the rest: the shift bounds the step there.
+    the rest: the shift bounds the step there. Where no column has two rows H vanishes.
     """
-    n = residual.size
+    n, least = residual.size, 1.0 / (rho + gamma)
     if n <= DENSE:
         from scipy.linalg import cho_factor, cho_solve
 
         H = np.empty((n, n))
         hessian(kinds, k, gamma, rho, H)
         diagonal = H.diagonal()
-        H[np.diag_indices(n)] += max(shift * float(diagonal.mean()), 1e-300)
+        H[np.diag_indices(n)] += shift * max(float(diagonal.mean()), least)
         while True:
             try:
                 return cho_solve(cho_factor(H, lower=True), residual)
@@ -110,8 +110,9 @@ def newton_step(
 
     y, diagonal = np.empty(n), np.empty(n)
     product(kinds, k, gamma, rho, residual, y, diagonal)
-    s = shift * float(diagonal.mean())
-    scale = np.maximum(diagonal, 1e-3 * float(diagonal.mean())) + s
+    mean = max(float(diagonal.mean()), least)
+    s = shift * mean
+    scale = np.maximum(diagonal, 1e-3 * mean) + s
     spare = np.empty(n)
 
     def apply(x: Array) -> Array:

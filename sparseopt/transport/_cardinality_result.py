@@ -20,7 +20,63 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class CardinalityResult(TransportResult):
+class StoredResult(TransportResult):
+    """A record whose plan is stored, where it is no function of single entries of the costs.
+
+    Attributes
+    ----------
+    entries : dict of str to ndarray
+        The plan over all atoms in float64, as the parts of a CSR array.
+    """
+
+    entries: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @cached_property
+    def _stored(self) -> Any:
+        from scipy.sparse import csr_array
+
+        e = self.entries
+        shape = (self.a.size, self.b.size)
+        return csr_array((e["data"], e["indices"], e["indptr"]), shape=shape)
+
+    def _entries(self, start: int, stop: int, C: Array) -> Array:
+        return self._stored[start:stop].toarray()
+
+    def sparse_plan(self, threshold: float | None = None) -> Any:
+        """The plan as a CSR array; see `TransportResult.sparse_plan`."""
+        if threshold is None:
+            return self._rounded_plan.copy()
+        return super().sparse_plan(threshold)
+
+    @cached_property
+    def _rounded_plan(self) -> Any:
+        """The plan moved to exact marginals, off the forbidden pairs."""
+        from scipy.sparse import csr_array
+
+        if not self.problem["forbidden"]:
+            return round_sparse(self._stored, self.a, self.b)
+        open_entries = np.concatenate([np.isfinite(C) for _, _, C in tiles(self._cost)])
+        P = self._stored.toarray()
+        P *= shrink(P.sum(axis=1), self.a)[:, None]
+        P *= shrink(P.sum(axis=0), self.b)
+        allowed = np.ascontiguousarray(open_entries.T)
+        return csr_array(Support(allowed, self.a, self.b, P.T).flow.T)
+
+    def _penalty(self, P: Any) -> float:
+        """What the primal objective adds to the cost of a sparse plan."""
+        raise NotImplementedError
+
+    @cached_property
+    def _rounded(self) -> tuple[float, float]:
+        P = self._rounded_plan
+        cost = self._shift * float(P.sum())
+        for start, stop, C in tiles(self._cost):
+            cost += inner(C - self._shift, P[start:stop].toarray())
+        return cost, self._penalty(P)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class CardinalityResult(StoredResult):
     r"""What `cardinality` found; see `TransportResult` for what it shares with other problems.
 
     ``fun`` is the dual objective of ``potentials``, a lower bound of the relaxed and of the hard
@@ -42,7 +98,8 @@ class CardinalityResult(TransportResult):
     feasible : bool
         Whether the plan has the right marginals, within ``tol``.
     max_nonzeros : int
-        Entries of the fullest column. Never above k with ``mode="hard"``.
+        Entries of the fullest column. Never above k with ``mode="hard"``; then ``sparse_plan``
+        returns the plan as it is, with marginals exact up to the certificate.
     """
 
     k: int = 1
@@ -50,57 +107,23 @@ class CardinalityResult(TransportResult):
     mode: str = "relaxed"
     bound: float = -math.inf
     feasible: bool = True
-    entries: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-    @cached_property
-    def _stored(self) -> Any:
-        from scipy.sparse import csr_array
-
-        e = self.entries
-        shape = (self.a.size, self.b.size)
-        return csr_array((e["data"], e["indices"], e["indptr"]), shape=shape)
-
-    def _entries(self, start: int, stop: int, C: Array) -> Array:
-        return self._stored[start:stop].toarray()
 
     def sparse_plan(self, threshold: float | None = None) -> Any:
-        """The plan as a CSR array; see `TransportResult.sparse_plan`.
-
-        With ``mode="hard"`` it is the plan itself, as rounding its marginals would add entries;
-        they are then exact up to the certificate.
-        """
-        if self.mode == "hard":
-            return self._stored.copy()
-        if threshold is None:
-            return self._rounded_plan.copy()
-        return super().sparse_plan(threshold)
+        """The plan as a CSR array; with ``mode="hard"`` as it is, whatever the threshold."""
+        return self._stored.copy() if self.mode == "hard" else super().sparse_plan(threshold)
 
     @cached_property
     def _rounded_plan(self) -> Any:
-        """The relaxed plan moved to exact marginals, off the forbidden pairs."""
-        from scipy.sparse import csr_array
+        """With ``mode="hard"`` the plan itself, as rounding would add entries."""
+        return self._stored if self.mode == "hard" else super()._rounded_plan
 
-        open_entries = np.concatenate([np.isfinite(C) for _, _, C in tiles(self._cost)])
-        if open_entries.all():
-            return round_sparse(self._stored, self.a, self.b)
-        P = self._stored.toarray()
-        P *= shrink(P.sum(axis=1), self.a)[:, None]
-        P *= shrink(P.sum(axis=0), self.b)
-        allowed = np.ascontiguousarray(open_entries.T)
-        return csr_array(Support(allowed, self.a, self.b, P.T).flow.T)
-
-    @cached_property
-    def _rounded(self) -> tuple[float, float]:
-        P = self._stored if self.mode == "hard" else self._rounded_plan
-        cost = sum(inner(C, P[start:stop].toarray()) for start, stop, C in tiles(self._cost))
-        return cost, 0.5 * self.gamma * self._squares(P)
-
-    def _squares(self, P: Any) -> float:
+    def _penalty(self, P: Any) -> float:
         if self.mode == "hard":
-            return float((P.data**2).sum())
+            return 0.5 * self.gamma * float((P.data**2).sum())
         from ..penalties import KSupport
 
-        return float((KSupport(1.0, min(self.k, P.shape[0])).value(P.toarray()) ** 2).sum())
+        norms = KSupport(1.0, min(self.k, P.shape[0])).value(P.toarray())
+        return 0.5 * self.gamma * float((norms**2).sum())
 
     @property
     def _is_bound(self) -> bool:
@@ -122,6 +145,15 @@ class CardinalityResult(TransportResult):
     def max_nonzeros(self) -> int:
         """Entries of the fullest column."""
         return int(np.bincount(self.entries["indices"], minlength=1).max(initial=0))
+
+
+def transposed(problem: Problem) -> Array:
+    """All costs of a reduced problem in float64, shape (m, n)."""
+    n, m = problem.cost.shape
+    cost = np.empty((m, n))
+    for start, stop, C in tiles(problem.cost):
+        cost[:, start:stop] = C.T
+    return cost
 
 
 def stored(problem: Problem, plan: Array) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ._cardinality_result import CardinalityResult
 from ._costs import tiles
 from ._entropic_result import EntropicResult
 from ._laplacian import solve_bipartite
+from ._quadratic_result import QuadraticResult
 from ._result import TransportResult
 from ._tied_columns import is_tied, solve_tied
 
@@ -61,7 +62,7 @@ def plan_vjp(result: Any, G: Any) -> TransportGradient:
 
     Parameters
     ----------
-    result : EntropicResult or CardinalityResult
+    result : EntropicResult, QuadraticResult or CardinalityResult
         What a solver returned, solved to a small marginal error.
     G : array_like or sparse array, shape (n, m)
         Derivative of the number L by the entries of the plan.
@@ -132,7 +133,7 @@ def value_gradient(result: Any) -> TransportGradient:
 
     Parameters
     ----------
-    result : EntropicResult or CardinalityResult
+    result : EntropicResult, QuadraticResult or CardinalityResult
         What a solver returned; with a count limit, of ``mode="relaxed"``.
 
     Returns
@@ -165,9 +166,9 @@ def value_gradient(result: Any) -> TransportGradient:
 
 def _check(result: Any) -> None:
     # Subclasses are of other problems: with loose or more constraints.
-    if type(result) not in (EntropicResult, CardinalityResult):
+    if type(result) not in (EntropicResult, QuadraticResult, CardinalityResult):
         raise TypeError(
-            "result must be one of transport.entropic or transport.cardinality, got "
+            "result must be one of transport.entropic, quadratic or cardinality, got "
             f"{type(result).__name__}"
         )
 

@@ -48,7 +48,6 @@ FAR = 80.0  # the same after many such steps
 ROUNDING = 1e-15  # of the mass: a fall of the objective that may be noise
 HALVINGS = 30
 PROOF = 20  # steps between two attempts to prove that no plan exists
-FAILURES = 3  # line searches in a row that may fail
 
 
 def solve_newton(
@@ -97,7 +96,7 @@ class _Path:
     def _enter(self, kernel: Gibbs) -> None:
         self.kernel = kernel
         self.shift, self.clip, self.pace = SHIFT, CLIP, 0.0
-        self.failures = self.swept = self.far = 0
+        self.swept = self.far = 0
 
     @property
     def last(self) -> bool:
@@ -192,48 +191,58 @@ class _Path:
         return self._state(SINKHORN, done)
 
     def _newton(self) -> EntropicState:
-        kernel, problem = self.kernel, self.problem
-        a, b = problem.a, problem.b
-        kernel.absorb()
-        rows, error = kernel.rows, kernel.error
-        model = kernel.model(SHARE * min(error, 0.1))
-        shift = self.shift * min(error, 1.0)
+        """A step along the Newton direction, or sweeps where there is none or it does not help."""
+        self.kernel.absorb()
+        direction = self._direction()
+        if direction is not None:
+            found = self._search(*direction)
+            if found is not None:
+                self.kernel = self.kernel.moved(*found)
+                self.pace = 0.0
+                return self._state(NEWTON, 1)
+            self.shift *= 16.0
+        self.swept = 0
+        return self._sweeps(SWEEPS)
+
+    def _direction(self) -> tuple[Array, Array] | None:
+        """Changes of the potentials in units of the strength; None if no model fits in memory."""
+        kernel, a, b = self.kernel, self.problem.a, self.problem.b
+        model = kernel.model(SHARE * min(kernel.error, 0.1))
+        if model is None:
+            return None
+        shift = self.shift * min(kernel.error, 1.0)
         solution = solve_bipartite(
             model,
-            rows + shift * a,
+            kernel.rows + shift * a,
             b + shift * b,
             0.0,
-            a - rows,
+            a - kernel.rows,
             np.zeros(b.size),
-            rtol=max(min(1e-2, error), 1e-10),
+            rtol=max(min(1e-2, kernel.error), 1e-10),
         )
-        p, q = solution.p, solution.q
-        slope, gain = float((a - rows) @ p), float(a @ p + b @ q)
-        largest = max(np.abs(p).max(), np.abs(q).max())
-        length = clipped = min(1.0, self.clip / largest)
-        noise = ROUNDING * (1.0 + largest) * problem.mass
-        halvings = 0
-        while True:
+        return solution.p, solution.q
+
+    def _search(self, p: Array, q: Array) -> tuple[Array, Array] | None:
+        """Factors of a step that climbs enough; None if rounding leaves none."""
+        kernel, a, b = self.kernel, self.problem.a, self.problem.b
+        slope, gain = float((a - kernel.rows) @ p), float(a @ p + b @ q)
+        largest = float(max(np.abs(p).max(), np.abs(q).max()))
+        noise = ROUNDING * (1.0 + largest) * self.problem.mass
+        length = first = min(1.0, self.clip / largest)
+        for _ in range(HALVINGS):
             u, v = np.exp(length * p), np.exp(length * q)
             growth = float(u @ kernel.forward(v)) - kernel.total
             if length * gain - growth >= 1e-4 * length * slope - noise:
                 break
             length /= 2.0
-            halvings += 1
-            if halvings == HALVINGS:
-                self.failures += 1
-                self.shift *= 16.0
-                self.swept = 0
-                return self._sweeps(SWEEPS)
-        self.failures = 0
-        if halvings:
+        else:
+            return None
+        if length < first:
             self.shift *= 4.0
             self.clip = max(self.clip / 2.0, CLIP)
-        elif clipped < 1.0:
+        elif first < 1.0:
             self.far += 1
             self.clip = min(self.clip * 2.0, FAR)
         else:
             self.shift /= 2.0
-        self.kernel = kernel.moved(u, v)
-        self.pace = 0.0
-        return self._state(NEWTON, 1)
+        return u, v

@@ -7,15 +7,14 @@ a trial step costs two products and no exponential. `absorb` moves the factors i
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from .._core import jit
 from ._costs import tiles
+from ._csr import CSR, collect, column_products, row_products, select, stack
 from ._entropic_result import EntropicState
 from ._problem import Problem
 
@@ -25,25 +24,11 @@ WHOLE = 1 << 27  # entries of a kernel that is kept whole: 1 GB
 FEW = 0.1  # share of significant entries below which only these are kept
 NEGLIGIBLE = 1e-24  # of the mass of an atom: what the entries left out may add up to
 UNDERFLOW = 600.0  # growth of an exponent that can bring back an entry that was rounded to zero
+SAFE = 300.0  # exponents down to minus this are far from underflow
 HARMLESS = 1e-13  # the same, at any later time
 TINY = 1e-250  # sums below it may have lost digits to underflow
 FARTHEST = 1e150  # factors outside of 1 / FARTHEST and this: it is time to start from the costs
 FULL = 0.2  # share of entries of a model above which it is not worth a sparse format
-
-
-@dataclasses.dataclass(eq=False)
-class CSR:
-    """The three arrays of a sparse matrix, without the checks and casts of SciPy's class."""
-
-    indptr: Array
-    indices: Array
-    data: Array
-    shape: tuple[int, int]
-
-    @property
-    def nnz(self) -> int:
-        """Number of entries."""
-        return self.data.size
 
 
 class Gibbs:
@@ -156,13 +141,19 @@ class DenseGibbs(Gibbs):
         super().__init__(problem, eps, f, g)
         self.chosen_at = f, g
         self.P = np.empty(problem.cost.shape)
-        top = np.empty(f.size)
-        for start, stop, C in tiles(problem.cost):
-            Z = exponents(C, f[start:stop], g, eps, self.P[start:stop])
-            top[start:stop] = Z.max(axis=1)
-            Z -= top[start:stop, None]
-            np.exp(Z, out=Z)
-        self.f = f - eps * top
+        if problem.span + np.ptp(f) + np.ptp(g) < SAFE * eps and not problem.forbidden:
+            self.f, self.g = f - f.max(), g - g.max()
+            for start, stop, C in tiles(problem.cost):
+                Z = exponents(C, self.f[start:stop], self.g, eps, self.P[start:stop])
+                np.exp(Z, out=Z)
+        else:
+            top = np.empty(f.size)
+            for start, stop, C in tiles(problem.cost):
+                Z = exponents(C, f[start:stop], g, eps, self.P[start:stop])
+                top[start:stop] = Z.max(axis=1)
+                Z -= top[start:stop, None]
+                np.exp(Z, out=Z)
+            self.f = f - eps * top
         self.u = problem.a / self.P.sum(axis=1)
         sums = self.backward(self.u)
         if sums.min() < TINY:
@@ -195,7 +186,7 @@ class DenseGibbs(Gibbs):
 
     def model(self, share: float) -> CSR | Array | None:
         """See `Gibbs.model`."""
-        kept = _collect(self.P, *self.thresholds(share), FULL * self.P.size)
+        kept = collect(self.P, *self.thresholds(share), FULL * self.P.size)
         return self.P if kept is None else kept
 
     def at(self, eps: float, f: Array, g: Array) -> Gibbs:
@@ -208,7 +199,7 @@ class DenseGibbs(Gibbs):
 
     def trimmed(self) -> Gibbs:
         """See `Gibbs.trimmed`."""
-        kept = _collect(self.P, *self.thresholds(NEGLIGIBLE), FEW * self.P.size)
+        kept = collect(self.P, *self.thresholds(NEGLIGIBLE), FEW * self.P.size)
         return self if kept is None else SparseGibbs(self, kept)
 
 
@@ -228,13 +219,13 @@ class SparseGibbs(Gibbs):
     def forward(self, v: Array) -> Array:
         """See `Gibbs.forward`."""
         out = np.empty(self.f.size)
-        _row_products(self.kept.indptr, self.kept.indices, self.kept.data, v, out)
+        row_products(self.kept.indptr, self.kept.indices, self.kept.data, v, out)
         return out
 
     def backward(self, u: Array) -> Array:
         """See `Gibbs.backward`."""
         out = np.zeros(self.g.size)
-        _column_products(self.kept.indptr, self.kept.indices, self.kept.data, u, out)
+        column_products(self.kept.indptr, self.kept.indices, self.kept.data, u, out)
         return out
 
     def _scale(self, u: Array, v: Array) -> None:
@@ -243,7 +234,7 @@ class SparseGibbs(Gibbs):
 
     def model(self, share: float) -> CSR | Array | None:
         """See `Gibbs.model`."""
-        return _select(self.kept, *self.thresholds(share))
+        return select(self.kept, *self.thresholds(share))
 
     def stale(self) -> bool:
         """See `Gibbs.stale`."""
@@ -322,11 +313,11 @@ class StreamedGibbs(Gibbs):
         by_row, by_column = self.thresholds(share)
         parts: list[CSR] = []
         for start, stop, P in self._blocks():
-            part = _collect(P, by_row[start:stop], by_column, limit)
+            part = collect(P, by_row[start:stop], by_column, limit)
             if part is None or (limit := limit - part.nnz) < 0:
                 return None
             parts.append(part)
-        return _stack(parts, self.g.size)
+        return stack(parts, self.g.size)
 
     def at(self, eps: float, f: Array, g: Array) -> Gibbs:
         """See `Gibbs.at`."""
@@ -410,94 +401,7 @@ def confirmed(kernel: Gibbs, tol: float) -> Gibbs:
 def exponents(C: Array, f: Array, g: Array, eps: float, out: Array) -> Array:
     """(f + g - C) / eps."""
     np.subtract(g, C, out=out)
-    out += f[:, None]
+    if f.any():
+        out += f[:, None]
     out *= 1.0 / eps
     return out
-
-
-def _collect(P: Array, by_row: Array, by_column: Array, limit: float) -> CSR | None:
-    """The entries of at least one threshold as CSR, or None if they are more than the limit."""
-    counts = np.empty(P.shape[0] + 1, np.int64)
-    if _count(P, by_row, by_column, counts, limit) > limit:
-        return None
-    indptr = np.cumsum(counts)
-    size = int(indptr[-1])
-    indices, data = np.empty(size + 1, np.int32), np.empty(size + 1)
-    _fill(P, by_row, by_column, indptr, indices, data)
-    return CSR(indptr, indices[:size], data[:size], P.shape)
-
-
-def _select(P: CSR, by_row: Array, by_column: Array) -> CSR:
-    """The same from CSR."""
-    indptr = np.empty_like(P.indptr)
-    indices, data = np.empty_like(P.indices), np.empty_like(P.data)
-    size = _pick(P.indptr, P.indices, P.data, by_row, by_column, indptr, indices, data)
-    return CSR(indptr, indices[:size], data[:size], P.shape)
-
-
-def _stack(parts: list[CSR], m: int) -> CSR:
-    """Blocks of rows, one below the other."""
-    sizes = np.cumsum([0] + [part.nnz for part in parts])
-    ends = [part.indptr[1:] + size for part, size in zip(parts, sizes, strict=False)]
-    indptr = np.concatenate([np.zeros(1, np.int64), *ends])
-    indices = np.concatenate([part.indices for part in parts])
-    data = np.concatenate([part.data for part in parts])
-    return CSR(indptr, indices, data, (indptr.size - 1, m))
-
-
-@jit
-def _count(P, by_row, by_column, counts, limit):  # type: ignore[no-untyped-def]
-    total = 0
-    counts[0] = 0
-    for i in range(P.shape[0]):
-        found = 0
-        least = by_row[i]
-        for j in range(P.shape[1]):
-            found += P[i, j] >= min(least, by_column[j])
-        counts[i + 1] = found
-        total += found
-        if total > limit:
-            break
-    return total
-
-
-@jit
-def _fill(P, by_row, by_column, indptr, indices, data):  # type: ignore[no-untyped-def]
-    for i in range(P.shape[0]):
-        k = indptr[i]
-        least = by_row[i]
-        for j in range(P.shape[1]):  # without branches; the last write of a row may be undone
-            indices[k] = j
-            data[k] = P[i, j]
-            k += P[i, j] >= min(least, by_column[j])
-
-
-@jit
-def _pick(ptr, index, value, by_row, by_column, indptr, indices, data):  # type: ignore[no-untyped-def]
-    k = 0
-    indptr[0] = 0
-    for i in range(ptr.size - 1):
-        least = by_row[i]
-        for e in range(ptr[i], ptr[i + 1]):
-            if value[e] >= min(least, by_column[index[e]]):
-                indices[k] = index[e]
-                data[k] = value[e]
-                k += 1
-        indptr[i + 1] = k
-    return k
-
-
-@jit
-def _row_products(ptr, index, value, v, out):  # type: ignore[no-untyped-def]
-    for i in range(ptr.size - 1):
-        total = 0.0
-        for e in range(ptr[i], ptr[i + 1]):
-            total += value[e] * v[index[e]]
-        out[i] = total
-
-
-@jit
-def _column_products(ptr, index, value, u, out):  # type: ignore[no-untyped-def]
-    for i in range(ptr.size - 1):
-        for e in range(ptr[i], ptr[i + 1]):
-            out[index[e]] += value[e] * u[i]

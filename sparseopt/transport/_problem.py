@@ -54,8 +54,11 @@ class Problem:
         """The total mass."""
         return float(self.a.sum())
 
-    def start(self, x0: Any) -> tuple[Array | None, Array] | None:
-        """A warm start as potentials of the atoms kept, the first None where it was not given."""
+    def start(self, x0: Any, *, free: bool = True) -> tuple[Array | None, Array] | None:
+        r"""A warm start as potentials of the atoms kept, the first None where it was not given.
+
+        What f may give to g at no change (``free``) is given so that :math:`\sum_i a_i f_i = 0`.
+        """
         if x0 is None:
             return None
         offset = self.shift
@@ -77,6 +80,8 @@ class Problem:
         g = g[self.cols] - offset
         if not np.isfinite(g).all() or (f is not None and not np.isfinite(f).all()):
             raise ValueError("x0 must be finite, got NaN or infinite potentials")
+        if not free:
+            return f, g
         move = float(self.b @ g) / self.mass if f is None else -float(self.a @ f) / self.mass
         return (None if f is None else f + move), (g - move)  # a common part costs digits
 

@@ -17,9 +17,11 @@ from ._quadratic_kernels import by_columns, fit_columns, fit_rows, newton_direct
 
 Array = np.ndarray[Any, Any]
 
-RATIO, FIRST = 10.0, 0.3  # strengths of the path; the first one over span * max(n, m) / mass
+RATIO, FIRST = 10.0, 0.1  # strengths of the path; the first one over span * max(n, m) / mass
 STAGE = 0.1  # marginal error at which the path goes on
-MARGIN = 4.0  # of the lists, over the mean slack of an active entry
+MARGIN = 6.0  # of the lists, over the mean slack of an active entry
+SPREAD = 2.0  # active entries per row, as a first guess
+BULK = 10.0  # entries of lists per active one at which new ones are made
 ARMIJO, TRIALS = 1e-4, 30
 SHIFT, LEAST_SHIFT, MOST_SHIFT = 1e-2, 1e-6, 1e3  # over the marginal error
 STALLED = 5  # steps in a row without an ascent
@@ -150,7 +152,7 @@ class Newton:
                 gamma *= RATIO ** math.floor(math.log(top / gamma, RATIO))
         else:
             g = x0[1]
-        margin = MARGIN * gamma * self.problem.mass / (16 * max(n, m))
+        margin = MARGIN * gamma * self.problem.mass / (SPREAD * max(n, m))
         return self.state(self.look(f, g, gamma, margin))
 
     def state(self, point: Point, shift: float = SHIFT, failures: int = 0) -> QuadraticState:
@@ -184,6 +186,8 @@ class Newton:
         point, shift = state.point, state.shift
         if point.gamma > self.gamma and point.error <= STAGE:
             point, shift = self.at_strength(point, point.gamma / RATIO), SHIFT
+        elif point.error <= STAGE and point.lists.cols.size > BULK * point.x.size:
+            point = self.at_strength(point, point.gamma)
         problem, residual = self.problem, point.residual
         d = np.empty_like(residual)
         newton_direction(
@@ -266,10 +270,8 @@ class Newton:
     def look(self, f: Array, g: Array, gamma: float, margin: float) -> Point:
         """A point with new lists, from a pass over all costs."""
         lists = self.scan(f, g, gamma, margin)
-        for _ in range(1):  # a column out of reach of every row comes to its nearest one
-            far = np.flatnonzero(np.diff(lists.starts) == 0)
-            if not far.size:
-                break
+        far = np.flatnonzero(np.diff(lists.starts) == 0)
+        if far.size:  # columns out of reach of every row come to their nearest one
             reach = np.full(far.size, -math.inf)
             for start, stop, C in self.tiles():
                 top = (lists.f[start:stop, None] - C[:, far]).max(axis=0)

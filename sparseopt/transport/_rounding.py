@@ -16,7 +16,7 @@ SCALINGS = 20
 
 def shrink(sums: Array, wanted: Array) -> Array:
     """Factors at most 1 that bring sums down to what is wanted, never up."""
-    return np.minimum(np.divide(wanted, sums, out=np.ones_like(sums), where=sums > 0.0), 1.0)
+    return np.minimum(np.divide(wanted, sums, out=np.ones(sums.size), where=sums > 0.0), 1.0)
 
 
 def round_sparse(P: Any, a: Array, b: Array) -> Any:

@@ -22,6 +22,7 @@ Array = np.ndarray[Any, Any]
 FIRST, RATIO, STAGE = 0.05, 4.0, 1e-2  # the path of strengths, relative to the range of costs
 LOOK = 10  # sweeps between two looks at the rate
 HALVINGS, ASCENT = 30, 1e-4
+UNIT = 1.1e-16  # relative rounding of a potential
 
 
 def unbalanced(
@@ -119,7 +120,7 @@ def unbalanced(
     problem = check_problem(C, a, b, balanced=False)
     solver = _Ascent(problem, eps, prices, method, positive("tol", tol))
     run = iterate(
-        solver.first(solver.start(problem.start(x0))),
+        solver.first(solver.start(problem.start(x0, free=False))),
         solver.step,
         certificate="distance of the marginals",
         label="unbalanced",
@@ -213,6 +214,20 @@ class _Ascent:
         return self._at(state.f, SINKHORN)
 
     def step(self, old: _State) -> _State:
+        """One step; it is the last if rounding allows no progress."""
+        new = self._move(old)
+        if new.certificate >= 0.5 * old.certificate and self._is_noise(new):
+            new.stalled = "the potentials are as precise as their size allows at this strength"
+        return new
+
+    def _is_noise(self, state: _State) -> bool:
+        """Whether the certificate is what the rounding of potentials makes of it."""
+        goal = wanted(self.a, state.f, self.rho_a)
+        size = float(goal @ np.abs(state.f)) / (float(goal.sum()) or 1.0)
+        size += float(np.abs(state.g).max())
+        return state.certificate <= UNIT * size / self.eps
+
+    def _move(self, old: _State) -> _State:
         """A sweep, a Newton step, or a sweep at the next strength."""
         if old.eps > self.eps and self._error(old) <= STAGE:
             self.kernel = DenseKernel(self.C, max(self.eps, old.eps / RATIO))

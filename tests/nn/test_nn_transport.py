@@ -35,6 +35,15 @@ def test_entropic_gradcheck(torch, function, eps):
     assert torch.autograd.gradcheck(solve, problem(torch), atol=1e-6)
 
 
+@pytest.mark.parametrize("function", ["transport_plan", "transport_value"])
+@pytest.mark.parametrize("gamma", [0.3, 3.0])
+def test_quadratic_gradcheck(torch, function, gamma):
+    def solve(C, u, v):
+        return getattr(nn, function)(C, u.softmax(-1), v.softmax(-1), gamma=gamma, **TIGHT)
+
+    assert torch.autograd.gradcheck(solve, problem(torch), atol=1e-6)
+
+
 def test_cardinality_gradients_are_those_of_arrays(torch):
     C, u, v = problem(torch, n=5, m=4)
     a, b = u.softmax(0), v.softmax(0)

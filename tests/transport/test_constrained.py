@@ -108,6 +108,16 @@ def test_brackets_the_linear_program():
     assert upper - lower < 0.02
 
 
+def test_a_large_offset_costs_no_digits():
+    C, a, b, constraints = constrained_task(13)
+    C = np.round(C * 64) / 64
+    plain = transport.constrained(C, a, b, 0.05, constraints, tol=1e-11)
+    moved = transport.constrained(C + 2.0**26, a, b, 0.05, constraints, tol=1e-11)
+    np.testing.assert_allclose(moved.plan, plain.plan, atol=1e-11)
+    assert moved.bracket[0] == pytest.approx(plain.bracket[0] + 2.0**26, abs=1e-6)
+    assert moved.bracket[1] == pytest.approx(plain.bracket[1] + 2.0**26, abs=1e-6)
+
+
 def test_derivatives_by_differences():
     C, a, b, constraints = constrained_task(2, 4, 3)
     E, at_least = normal_form(constraints, 1.0)

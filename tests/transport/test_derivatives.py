@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import logsumexp
 
@@ -31,6 +32,32 @@ def naive_plan(C, a, b, eps):
 def naive_value(C, a, b, eps):
     P = naive_plan(C, a, b, eps)
     return (C * P).sum() + eps * (P[P > 0] * (np.log(P[P > 0]) - 1)).sum()
+
+
+def naive_quadratic(C, a, b, gamma):
+    """Plan and value of quadratic transport: L-BFGS on the dual, then Newton steps."""
+    n = len(a)
+
+    def negative_dual(z):
+        T = np.maximum(z[:n, None] + z[n:] - C, 0.0) / gamma
+        fun = gamma / 2 * (T**2).sum() - a @ z[:n] - b @ z[n:]
+        return fun, np.concatenate([T.sum(axis=1) - a, T.sum(axis=0) - b])
+
+    options = {"maxiter": 20_000, "ftol": 1e-16, "gtol": 1e-12}
+    z = minimize(
+        negative_dual,
+        np.zeros(C.shape[0] + C.shape[1]),
+        jac=True,
+        method="L-BFGS-B",
+        options=options,
+    ).x
+    for _ in range(20):
+        S = (z[:n, None] + z[n:] > C) / gamma
+        H = np.block([[np.diag(S.sum(axis=1)), S], [S.T, np.diag(S.sum(axis=0))]])
+        z = z - np.linalg.lstsq(H, negative_dual(z)[1], rcond=1e-10)[0]
+    fun, error = negative_dual(z)
+    assert np.abs(error).max() < 1e-13
+    return np.maximum(z[:n, None] + z[n:] - C, 0.0) / gamma, -fun
 
 
 def slope(function, *directions, at, centred=True):
@@ -133,6 +160,47 @@ def test_marginals_of_the_plan_do_not_depend_on_costs():
     assert np.abs(gradient.C.sum(axis=1)).max() < 1e-12
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("gamma", [0.5, 3.0])
+def test_quadratic_plan_and_value(gamma, seed):
+    rng = np.random.default_rng(seed)
+    C, G, dC = rng.random((5, 4)), rng.normal(size=(5, 4)), rng.normal(size=(5, 4))
+    a, b = masses(rng, 5), masses(rng, 4)
+    da, db = balanced(rng, 5, 4)
+    result = transport.quadratic(C, a, b, gamma, tol=1e-13)
+    for gradient, function in (
+        (transport.plan_vjp(result, G), lambda *x: (naive_quadratic(*x, gamma)[0] * G).sum()),
+        (transport.value_gradient(result), lambda *x: naive_quadratic(*x, gamma)[1]),
+    ):
+        found = (gradient.C * dC).sum() + gradient.a @ da + gradient.b @ db
+        assert found == pytest.approx(slope(function, dC, da, db, at=(C, a, b)), abs=1e-6)
+
+
+def test_quadratic_entries_outside_cycles_do_not_depend_on_costs():
+    rng = np.random.default_rng(0)
+    C, a, b = rng.random((5, 4)), masses(rng, 5), masses(rng, 4)
+    result = transport.quadratic(C, a, b, 0.01, tol=1e-13)
+    assert np.count_nonzero(result.plan) == 5 + 4 - 1  # a tree
+    gradient = transport.plan_vjp(result, rng.normal(size=(5, 4)))
+    assert np.abs(gradient.C).max() < 1e-10
+    assert np.abs(gradient.a).max() > 0.1
+
+
+def test_quadratic_plan_with_atoms_without_mass():
+    rng = np.random.default_rng(6)
+    C, G = rng.random((5, 4)), rng.normal(size=(5, 4))
+    a, b = masses(rng, 5), masses(rng, 4)
+    a[2] = b[0] = 0.0
+    b *= a.sum() / b.sum()
+    gradient = transport.plan_vjp(transport.quadratic(C, a, b, 1.0, tol=1e-13), G)
+    da, db = rng.random(5), rng.random(4)
+    db *= da.sum() / db.sum()
+    h = 1e-6
+    moved, still = (naive_quadratic(C, a + s * da, b + s * db, 1.0)[0] for s in (h, 0.0))
+    wanted = ((moved - still) * G).sum() / h
+    assert gradient.a @ da + gradient.b @ db == pytest.approx(wanted, rel=1e-5)
+
+
 def limited(C, a, b, k, mode="relaxed"):
     return transport.cardinality(C, a, b, k=k, gamma=3.0, mode=mode, tol=1e-12)
 
@@ -156,6 +224,9 @@ def test_cardinality_plan_and_value(k, seed):
         assert found == pytest.approx(slope(function, dC, da, db, at=(C, a, b)), abs=1e-4)
     if k == 2:
         assert result.max_nonzeros > k
+    if k == n:
+        same = transport.plan_vjp(transport.quadratic(C, a, b, 3.0, tol=1e-12), G)
+        np.testing.assert_allclose(transport.plan_vjp(result, G).C, same.C, atol=1e-8)
 
 
 def test_cardinality_with_a_hard_limit_keeps_its_support():

@@ -51,6 +51,17 @@ def test_any_shape(seed, n, m, nb):
     assert_equals_loop(batch, [C] * nb, A, B, 0.1, 1e-12)
 
 
+@pytest.mark.parametrize("eps", [0.1, 1e-3])
+def test_a_large_offset_costs_no_digits(eps):
+    C = np.round(transport_clouds(20).C * 64) / 64
+    A = marginals(20, 20, 3)
+    plain = transport.entropic_batch(C, A, None, eps, tol=1e-11)
+    moved = transport.entropic_batch(C + 2.0**26, A, None, eps, tol=1e-11)
+    np.testing.assert_allclose(moved.plan, plain.plan, atol=1e-11)
+    assert max(member.marginal_error for member in moved) <= 2e-11
+    np.testing.assert_allclose(moved.potentials[1] - 2.0**26, plain.potentials[1], atol=1e-7)
+
+
 def test_one_side_shared_and_uniform():
     C = transport_clouds(20).C
     B = marginals(2, 20, 3)

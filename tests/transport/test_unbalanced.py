@@ -216,6 +216,15 @@ def test_budget():
     assert result.gap > 0.0
 
 
+def test_the_limit_of_precision_ends_the_run(rng):
+    C, a, b = rng.random((60, 50)), 10.0 ** -rng.integers(0, 12, 60), rng.random(50)
+    with pytest.warns(so.ConvergenceWarning, match="as precise as"):
+        result = transport.unbalanced(C + 1e8, a, b, 1e-2, 1e8)
+    assert not result.success
+    assert result.certificate <= 1e-5
+    assert result.nit < 2000
+
+
 BAD = [
     ({"rho": 0.0}, ValueError, "^rho must be > 0"),
     ({"rho": (1.0, -1.0)}, ValueError, "^rho must be > 0"),
