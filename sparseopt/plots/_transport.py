@@ -11,7 +11,7 @@ from ._axes import axes
 from ._convergence import LABELS, steps_of
 
 CELLS = 256  # of the picture of a matrix, along an edge
-ROOM = 0.11  # of the width: labels of stages that come closer are left out
+ROOM = 0.14  # of the width: labels of stages that come closer are left out
 ROWS, COLUMNS, DARK = "tab:red", "tab:blue", "0.25"
 ERRORS = ("error", "marginal_error", "certificate")  # names of the marginal error in histories
 PHASES = {0.0: ("sweeps", "tab:blue", "o"), 1.0: ("Newton steps", "tab:red", "D")}
@@ -155,7 +155,13 @@ def _lines(ax: Any, x: Any, y: Any, rows: Any, cols: Any, mass: Any, threshold: 
         sums = np.bincount(at, mass, len(places))
         largest = float(sums.max(initial=0.0)) or 1.0
         ax.scatter(
-            *places.T, s=36.0 * sums / largest, color=colour, edgecolors="white", lw=0.4, zorder=2
+            *places.T,
+            s=36.0 * sums / largest,
+            color=colour,
+            edgecolors="white",
+            lw=0.3,
+            alpha=0.75,
+            zorder=2,
         )
     ax.set_aspect("equal")
     ax.autoscale_view()
@@ -254,4 +260,4 @@ def _stages(ax: Any, steps: Any, strengths: Any, name: str) -> None:
     top = ax.secondary_xaxis("top")
     top.set_xticks(middles[ticks], [f"{level:.2g}" for level in levels[ticks]])
     top.tick_params(length=0)
-    top.set_xlabel(name)
+    top.set_xlabel(name, labelpad=8)
