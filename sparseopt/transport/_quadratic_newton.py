@@ -25,7 +25,7 @@ BULK, SETTLED = 10.0, 0.1  # entries of lists per active one, and error, that ma
 WIDE, WIDEN, LONGEST = 4.0, 2.0, 0.125  # first factor of the margin, its growth and its end:
 # lists with this share of all entries
 ARMIJO, TRIALS = 1e-4, 30
-SHIFT, LEAST_SHIFT, MOST_SHIFT = 1e-2, 1e-6, 1e3  # over the marginal error
+SHIFT, LEAST_SHIFT, MOST_SHIFT = 1e-2, 1e-6, 1e2  # over the marginal error
 STALLED = 5  # steps in a row without an ascent
 KEEP = 16 * TILE  # entries of costs that are made once, 128 MB
 
@@ -218,13 +218,18 @@ class Newton:
         for trial in range(TRIALS):
             new = self.move(point, t * d)
             rise = self.rise(point, new)
-            if rise >= ARMIJO * t * slope - self.noise(point, new):
-                shift = max(shift / 2.0, LEAST_SHIFT) if trial == 0 else min(4 * shift, MOST_SHIFT)
+            # What is within rounding must do something for the error, or steps go in circles.
+            noise = self.noise(point, new)
+            if rise >= ARMIJO * t * slope + (-noise if new.error < point.error else noise):
+                shift = max(shift / 2.0, LEAST_SHIFT) if trial == 0 else 4.0 * shift
+                if shift > MOST_SHIFT:  # short steps lead nowhere either
+                    shift = SHIFT
                 break
             t *= min(max(0.5 * t * slope / (t * slope - rise), 0.1), 0.5)
         else:
             new = self.move(point, np.zeros_like(d))
-            shift, failures = min(16.0 * shift, MOST_SHIFT), state.failures + 1
+            failures = state.failures + 1
+            shift = LEAST_SHIFT * 100.0**failures
         if new.lists is point.lists:
             self.wide = max(self.wide / 2.0, 1.0)
         if state.nit + 1 >= self.max_iter and new.gamma > self.gamma:
