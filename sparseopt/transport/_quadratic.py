@@ -78,7 +78,9 @@ def quadratic(
     -----
     ConvergenceWarning
         If the marginal error stayed above ``tol``: with forbidden pairs because no plan may
-        exist, which the message then says.
+        exist, which the message then says. Masses over many orders together with a strength
+        below 1e-4 of the range of the costs over the mass can use up the budget, too; bracket
+        and gap are valid then.
 
     References
     ----------
