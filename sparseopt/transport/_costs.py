@@ -87,6 +87,36 @@ class MatrixCost:
         return {"C": self.C, "shift": self.shift}
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class ShiftedCost:
+    """Costs that are computed when needed, less a number."""
+
+    inner: CostLike
+    shift: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of atoms."""
+        return self.inner.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of plans under this cost."""
+        return self.inner.dtype
+
+    def tile(self, start: int, stop: int) -> Array:
+        """Rows in float64."""
+        return self.inner.tile(start, stop) - self.shift
+
+    def take(self, rows: Array, cols: Array) -> ShiftedCost:
+        """The cost between some of the atoms."""
+        return ShiftedCost(self.inner.take(rows, cols), self.shift)
+
+    def data(self) -> dict[str, Any]:
+        """Those of the cost, and the number."""
+        return {"inner": self.inner.data(), "shift": self.shift}
+
+
 @dataclasses.dataclass(frozen=True, eq=False, init=False)
 class PointCost:
     r"""Cost between two clouds of points, computed in blocks where it is needed.
@@ -215,6 +245,8 @@ def from_data(data: dict[str, Any]) -> CostLike:
     """The cost that `data` was made from."""
     if "C" in data:
         return MatrixCost(**data)
+    if "inner" in data:
+        return ShiftedCost(from_data(data["inner"]), data["shift"])
     if "dummy" in data:
         from ._partial_result import DummyCost
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,8 @@ _METHODS = {
     "log-sinkhorn": ("_log_sinkhorn", "solve_log_sinkhorn"),
     "newton-sparse": ("_newton_sparse", "solve_newton_sparse"),
 }
+
+_SHARED = {"problem", "eps", "start", "tol", "max_iter", "callback", "progress"}
 
 
 def entropic(
@@ -124,6 +127,11 @@ def entropic(
     name = "newton" if method == "auto" else method
     module, function = _METHODS[name]
     solve = getattr(importlib.import_module(f".{module}", __package__), function)
+    own = inspect.signature(solve).parameters.keys() - _SHARED
+    if unknown := options.keys() - own:
+        raise TypeError(
+            f"method={name!r} takes {sorted(own) or 'no options'}, got {sorted(unknown)}"
+        )
     start = problem.start(x0)
     run: Run[EntropicState] = solve(
         problem,

@@ -53,8 +53,9 @@ class EntropicResult(TransportResult):
         f, g = self._duals
         P = np.subtract(g, C)
         P += f[start:stop, None]
-        P /= self.eps
-        return np.exp(P, out=P)
+        with np.errstate(over="ignore"):
+            P /= self.eps
+            return np.exp(P, out=P)
 
     def _regulariser(self, P: Array) -> float:
         from scipy.special import xlogy

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._core import as_floating
-from ._costs import CostLike, MatrixCost, PointCost, tiles
+from ._costs import CostLike, MatrixCost, PointCost, ShiftedCost, tiles
 
 Array = np.ndarray[Any, Any]
 
@@ -152,7 +152,9 @@ def check_problem(C: Any, a: Any, b: Any, *, balanced: bool = True, forbid: bool
     low, high, forbidden = _range(inner, forbid, (rows, cols))
     if isinstance(inner, MatrixCost):
         inner = inner.shifted(low)
-    else:
+    elif low < 0.0 or low > high - low:
+        inner = ShiftedCost(inner, low)
+    else:  # as most distances; not worth a pass
         low = 0.0
     return Problem(inner, a[rows], b[cols], low, high - low, forbidden, rows, cols, cost, (a, b))
 

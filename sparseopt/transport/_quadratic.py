@@ -97,9 +97,9 @@ def quadratic(
            [0.   , 0.333, 0.   ],
            [0.   , 0.   , 0.333]])
     >>> transport.quadratic(C, None, None, gamma=9.0).plan.round(3)
-    array([[0.222, 0.111, 0.   ],
-           [0.111, 0.111, 0.111],
-           [0.   , 0.111, 0.222]])
+    array([[0.235, 0.086, 0.012],
+           [0.086, 0.16 , 0.086],
+           [0.012, 0.086, 0.235]])
     """
     gamma = positive("gamma", gamma)
     problem = check_problem(C, a, b)

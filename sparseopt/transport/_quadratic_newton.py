@@ -18,10 +18,12 @@ from ._quadratic_kernels import by_columns, fit_columns, fit_rows, newton_direct
 Array = np.ndarray[Any, Any]
 
 RATIO, FIRST = 10.0, 0.1  # strengths of the path; the first one over span * max(n, m) / mass
-STAGE = 0.1  # marginal error at which the path goes on
+STAGE = 1e-3  # marginal error at which the path goes on
 MARGIN = 6.0  # of the lists, over the mean slack of an active entry
-SPREAD = 2.0  # active entries per row, as a first guess
-BULK = 10.0  # entries of lists per active one at which new ones are made
+SPREAD = 8.0  # active entries per row, as a first guess
+BULK, SETTLED = 10.0, 0.1  # entries of lists per active one, and error, that make them anew
+WIDE, WIDEN, LONGEST = 4.0, 2.0, 0.125  # first factor of the margin, its growth and its end:
+# lists with this share of all entries
 ARMIJO, TRIALS = 1e-4, 30
 SHIFT, LEAST_SHIFT, MOST_SHIFT = 1e-2, 1e-6, 1e3  # over the marginal error
 STALLED = 5  # steps in a row without an ascent
@@ -127,6 +129,7 @@ class Newton:
         self.problem = problem
         self.gamma, self.tol = gamma, tol
         self.max_iter = max_iter
+        self.wide = WIDE
         n, m = problem.cost.shape
         self.capacity = 8 * max(n, m)
         self.values = np.empty(max(n, m) + 1)
@@ -157,38 +160,48 @@ class Newton:
 
     def state(self, point: Point, shift: float = SHIFT, failures: int = 0) -> QuadraticState:
         """The record of a point, for the driver."""
-        problem = self.problem
-        f, g = point.f, point.g
-        fun = float(problem.a @ f + problem.b @ g) - point.square / (2.0 * point.gamma)
-        stalled = ""
-        # No plan costs more than this, so a dual value above it proves that there is none.
-        largest = min(problem.a.max(), problem.b.max())
-        most = problem.mass * (problem.span + 0.5 * point.gamma * largest)
-        if problem.forbidden and (fun > most * (1.0 + 1e-6) or failures):
-            stalled = infeasible(problem, f)
-            if not stalled and fun > most * (1.0 + 1e-6):
+        fun, stalled = self.dual_value(point), ""
+        if self.problem.forbidden and (fun > self.most(point.gamma) or failures):
+            stalled = infeasible(self.problem, point.f)
+            if not stalled and fun > self.most(point.gamma):
                 stalled = "infeasible support: the dual value exceeds that of every plan"
         if failures >= STALLED:
             stalled = stalled or "rounding keeps the steps from ascending"
+        if stalled and point.gamma != self.gamma:
+            point = self.at_strength(point, self.gamma)
+            fun = self.dual_value(point)
         return QuadraticState(
-            x=np.concatenate([f, g]),
-            fun=fun + problem.shift * problem.mass,
+            x=np.concatenate([point.f, point.g]),
+            fun=fun + self.problem.shift * self.problem.mass,
             certificate=point.error if point.gamma == self.gamma else math.nan,
             extra={"gamma": point.gamma, "nnz": float(point.x.size), "error": point.error},
+            stalled=stalled,
             point=point,
             shift=shift,
             failures=failures,
-            stalled=stalled,
         )
+
+    def dual_value(self, point: Point) -> float:
+        """The dual objective under the shifted costs."""
+        linear = float(self.problem.a @ point.f + self.problem.b @ point.g)
+        return linear - point.square / (2.0 * point.gamma)
+
+    def most(self, gamma: float) -> float:
+        """No plan costs more, so a larger dual value proves that there is none."""
+        problem = self.problem
+        largest = min(problem.a.max(), problem.b.max())
+        return problem.mass * (problem.span + 0.5 * gamma * float(largest)) * (1.0 + 1e-6)
 
     def step(self, state: QuadraticState) -> QuadraticState:
         """One Newton step, after a move along the path where it is due."""
         point, shift = state.point, state.shift
-        if point.gamma > self.gamma and point.error <= STAGE:
-            point, shift = self.at_strength(point, point.gamma / RATIO), SHIFT
-        elif point.error <= STAGE and point.lists.cols.size > BULK * point.x.size:
+        if point.error <= SETTLED and point.lists.cols.size > BULK * point.x.size:
             point = self.at_strength(point, point.gamma)
-        problem, residual = self.problem, point.residual
+        while point.gamma > self.gamma and point.error <= STAGE:
+            point, shift = self.at_strength(point, point.gamma / RATIO), SHIFT
+        if point.error <= self.goal(point):
+            return self.state(point)
+        residual = point.residual
         d = np.empty_like(residual)
         newton_direction(
             point.ptr,
@@ -212,6 +225,8 @@ class Newton:
         else:
             new = self.move(point, np.zeros_like(d))
             shift, failures = min(16.0 * shift, MOST_SHIFT), state.failures + 1
+        if new.lists is point.lists:
+            self.wide = max(self.wide / 2.0, 1.0)
         if state.nit + 1 >= self.max_iter and new.gamma > self.gamma:
             new = self.at_strength(new, self.gamma)
         return self.state(new, shift, failures)
@@ -224,32 +239,47 @@ class Newton:
         """The same column potentials under another strength."""
         if gamma < self.gamma * math.sqrt(RATIO):
             gamma = self.gamma
-        margin = MARGIN * gamma * self.problem.mass / max(point.x.size, 1)
-        return self.look(point.f, point.g, gamma, margin)
+        return self.look(point.f, point.g, gamma, self.margin(point, gamma))
 
     def move(self, point: Point, d: Array) -> Point:
         """Change g by d, then fit f, g and f again.
 
         The sweep costs little and keeps a step that suits the heavy atoms from being refused for
-        the light ones, whose slacks are far smaller than the step.
+        the light ones, whose slacks are far smaller than the step. It is an ascent only where
+        the lists are long enough for it; if longer ones will not do either, it is left out.
         """
-        lists, gamma = point.lists, point.gamma
-        new = self.evaluate(lists, point.df, point.dg + d, gamma)
-        dg = new.dg.copy()
+        new = self.evaluate(point.lists, point.df, point.dg + d, point.gamma)
+        if not new.is_safe:
+            new = self.look(new.f, new.g, new.gamma, self.margin(point))
+        swept = self.sweep(new)
+        if swept.is_safe:
+            return swept
+        n, m = self.problem.cost.shape
+        if new.lists.cols.size > LONGEST * n * m:
+            return new
+        self.wide *= WIDEN
+        new = self.look(new.f, new.g, new.gamma, self.margin(point))
+        swept = self.sweep(new)
+        return swept if swept.is_safe else new
+
+    def sweep(self, point: Point) -> Point:
+        """Fit g to f, and f to g, on the candidates."""
+        lists, dg = point.lists, point.dg.copy()
         fit_columns(
             lists.starts,
             lists.rows,
             lists.slack_by_column,
-            new.df,
+            point.df,
             dg,
-            gamma * self.problem.b,
+            point.gamma * self.problem.b,
             self.values,
         )
-        new = self.evaluate(lists, new.df, dg, gamma)
-        if new.is_safe:
-            return new
-        margin = MARGIN * gamma * self.problem.mass / max(point.x.size, 1)
-        return self.look(new.f, new.g, gamma, margin)
+        return self.evaluate(lists, point.df, dg, point.gamma)
+
+    def margin(self, point: Point, gamma: float | None = None) -> float:
+        """Of new lists: some mean slacks of the active entries, more while steps are long."""
+        gamma = point.gamma if gamma is None else gamma
+        return self.wide * MARGIN * gamma * self.problem.mass / max(point.x.size, 1)
 
     def rise(self, old: Point, new: Point) -> float:
         """The difference of the dual values, without cancellation where the anchor is the same."""

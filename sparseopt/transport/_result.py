@@ -17,6 +17,7 @@ from ._rounding import round_on_support, round_sparse, shrink
 
 Array = np.ndarray[Any, Any]
 
+FILL = 1e-12  # of the mass: what all pairs that are not forbidden may share to make a plan exact
 DROP = 1e-8  # entries of a sparse plan are kept above this fraction of the mean entry
 
 
@@ -101,6 +102,12 @@ class TransportResult(Result):
                 P[:, empty_cols] = 0.0
             yield start, stop, C, P
 
+    def _capped(self) -> Iterator[tuple[int, int, Array, Array]]:
+        """As `_tiles` with no entry above the mass: an infinite one could not be scaled down."""
+        most = float(self.a.sum())
+        for start, stop, C, P in self._tiles():
+            yield start, stop, C, np.minimum(P, most, out=P)
+
     @cached_property
     def plan(self) -> Any:
         """The plan, dense or sparse as the solver was asked."""
@@ -131,15 +138,33 @@ class TransportResult(Result):
 
     def _round_kept(self, threshold: float) -> Any:
         """The entries of at least ``threshold``, moved to exact marginals."""
+        if not self.problem["forbidden"]:
+            return round_sparse(self._kept(threshold), *self._targets)
+        rounded = round_on_support(self._kept(threshold), *self._targets)
+        if self._is_allowed(rounded):
+            return rounded
+        # a pair that must carry some mass was left without any
+        share = max(10.0 * self.marginal_error, FILL)
+        return round_on_support(self._kept(threshold, share), *self._targets)
+
+    def _kept(self, threshold: float, share: float = 0.0) -> Any:
+        """The entries of at least ``threshold``, and a share of the mass on all allowed pairs."""
         from scipy.sparse import csr_array, vstack
 
         parts = []
-        for *_, P in self._tiles():
+        for start, stop, C, P in self._capped():
             P[threshold > P] = 0.0
+            if share > 0.0:
+                spread = np.outer(self.a[start:stop], self.b * (share / self.b.sum()))
+                P += np.where(np.isfinite(C), spread, 0.0)
             parts.append(csr_array(P))
-        kept = vstack(parts, format="csr")
-        round_to = round_on_support if self.problem["forbidden"] else round_sparse
-        return round_to(kept, *self._targets)
+        return vstack(parts, format="csr")
+
+    def _is_allowed(self, plan: Any) -> bool:
+        """Whether a sparse plan sends nothing over a forbidden pair."""
+        return all(
+            np.isfinite(C[plan[start:stop].nonzero()]).all() for start, stop, C in tiles(self._cost)
+        )
 
     @property
     def _targets(self) -> tuple[Array, Array]:
@@ -176,17 +201,17 @@ class TransportResult(Result):
             return self._rounded_on_support()
         x = shrink(self._sums[0], self.a)
         cols = np.zeros(self.b.size)
-        for start, stop, _, P in self._tiles():
+        for start, stop, _, P in self._capped():
             cols += x[start:stop] @ P
         y = shrink(cols, self.b)
         rows, cols, cost, extra = np.empty(self.a.size), np.zeros(self.b.size), 0.0, 0.0
-        for start, stop, _, P in self._tiles():
+        for start, stop, _, P in self._capped():
             P *= x[start:stop, None]
             P *= y
             rows[start:stop], cols = P.sum(axis=1), cols + P.sum(axis=0)
         short_a, short_b = np.maximum(self.a - rows, 0.0), np.maximum(self.b - cols, 0.0)
         total = short_b.sum()
-        for start, stop, C, P in self._tiles():
+        for start, stop, C, P in self._capped():
             P *= x[start:stop, None]
             P *= y
             if total > 0.0:

@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 
 from sparseopt import transport
 from sparseopt.transport import PointCost
-from sparseopt.transport._costs import MatrixCost, from_data, tiles
+from sparseopt.transport._costs import MatrixCost, ShiftedCost, from_data, tiles
 from sparseopt.transport._problem import check_problem
 
 NAN, INF = np.nan, np.inf
@@ -94,7 +94,8 @@ def test_forbidden_pairs_can_be_ruled_out():
         ({"max_iter": -1}, ValueError, "max_iter"),
         ({"max_iter": 1.5}, TypeError, "max_iter"),
         ({"method": "magic"}, ValueError, "method must be one of"),
-        ({"unknown": 1}, TypeError, "unknown"),
+        ({"unknown": 1}, TypeError, r"method='[a-z-]+' takes .*, got \['unknown'\]"),
+        ({"start": None}, TypeError, r"got \['start'\]"),
     ],
 )
 @pytest.mark.parametrize("method", ["auto", "sinkhorn", "log-sinkhorn", "newton-sparse"])
@@ -263,6 +264,22 @@ def test_point_costs_on_a_line_and_by_a_function():
         transport.entropic(bad, None, None, 0.1)
 
 
+@pytest.mark.parametrize("offset", [0.0, -1e3, 1e3, -1e8, 1e8])
+@pytest.mark.parametrize("eps", [1.0, 1e-2])
+def test_costs_by_a_function_may_have_any_sign(offset, eps):
+    rng = np.random.default_rng(0)
+    x, y = rng.random(9), rng.random(7)
+    b = np.array([0.2, 0.0, 0.1, 0.3, 0.1, 0.1, 0.2])
+    cost = PointCost(x, y, metric=lambda u, v: (u - v.T) ** 2 + offset)
+    found = transport.entropic(cost, None, b, eps)
+    wanted = transport.entropic((x[:, None] - y) ** 2, None, b, eps)
+    slack = 1e-9 + 1e-15 * abs(offset) / eps
+    np.testing.assert_allclose(found.plan, wanted.plan, atol=slack)
+    assert found.cost == pytest.approx(wanted.cost + offset, abs=1e-7)
+    again = transport.entropic(cost, None, b, eps, x0=found)
+    assert again.nit <= 1
+
+
 def test_point_costs_own_their_points():
     x = np.array([0.0, 1.0])
     cost = PointCost(x, x)
@@ -298,6 +315,13 @@ def test_costs_survive_data_and_pickle(metric):
     cost = PointCost(rng.random((3, 2)), rng.random((4, 2)), metric=metric, p=1.5, scale=0.5)
     for again in (from_data(cost.data()), pickle.loads(pickle.dumps(cost))):
         np.testing.assert_array_equal(again.to_array(), cost.to_array())
+    shifted = ShiftedCost(cost, 0.25)
+    again = from_data(shifted.data())
+    np.testing.assert_array_equal(again.tile(0, 3), cost.tile(0, 3) - 0.25)
+    np.testing.assert_array_equal(
+        again.take(np.array([2]), np.array([1, 3])).tile(0, 1), again.tile(2, 3)[:, [1, 3]]
+    )
+    assert (again.shape, again.dtype) == (cost.shape, cost.dtype)
     matrix = MatrixCost(rng.random((3, 4)).astype(np.float32), 0.25)
     again = from_data(matrix.data())
     np.testing.assert_array_equal(again.tile(0, 3), matrix.tile(0, 3))

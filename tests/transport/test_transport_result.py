@@ -168,6 +168,21 @@ def test_bracket_with_forbidden_pairs():
     assert error_of(result.sparse_plan(), a, b) <= 1e-12
 
 
+@pytest.mark.parametrize("way", [1e-11, 1e-10, 1e-6])
+def test_a_pair_without_any_mass_may_have_to_carry_some(way):
+    """Mass moves from the last row to the first column along a chain of pairs that cost much."""
+    C = np.array([[0.0, INF, INF], [1.0, 0.0, INF], [INF, 1.0, 0.0]])
+    a, b = np.array([1 / 3 - way, 1 / 3, 1 / 3 + way]), np.full(3, 1 / 3)
+    for eps in (1e-3, 1e-2):
+        result = transport.entropic(C, a, b, eps)
+        plan = result.sparse_plan().toarray()
+        assert not plan[np.isinf(C)].any()
+        assert error_of(plan, a, b) <= 1e-13
+        assert result.cost == pytest.approx(2.0 * way, abs=1e-12)
+        lower, upper = result.bracket
+        assert lower <= 2.0 * way + 1e-14 <= upper + 1e-12
+
+
 @rough
 def test_cost_and_value_are_those_of_the_rounded_plan():
     C, a, b = random_task(0, 6, 4, mass=3.0)
