@@ -21,11 +21,12 @@ RATIO, FIRST = 10.0, 0.1  # strengths of the path; the first one over span * max
 STAGE = 1e-3  # marginal error at which the path goes on
 MARGIN = 6.0  # of the lists, over the mean slack of an active entry
 SPREAD = 8.0  # active entries per row, as a first guess
-BULK, SETTLED = 10.0, 0.1  # entries of lists per active one, and error, that make them anew
-WIDE, WIDEN, LONGEST = 4.0, 2.0, 0.125  # first factor of the margin, its growth and its end:
+BULK, SETTLED = 6.0, 0.1  # entries of lists per active one, and error, that make them anew
+WIDE, WIDEN, LONGEST = 2.0, 2.0, 0.125  # first factor of the margin, its growth and its end:
 # lists with this share of all entries
 ARMIJO, TRIALS = 1e-4, 30
 SHIFT, LEAST_SHIFT, MOST_SHIFT = 1e-2, 1e-6, 1e2  # over the marginal error
+PATIENCE = 60  # steps at one strength before the shift starts anew where it was largest
 STALLED = 5  # steps in a row without an ascent
 KEEP = 16 * TILE  # entries of costs that are made once, 128 MB
 
@@ -87,6 +88,7 @@ class QuadraticState(State):
     point: Point
     shift: float = SHIFT
     failures: int = 0
+    steps: int = 0  # at this strength
 
 
 def solve(
@@ -194,11 +196,13 @@ class Newton:
 
     def step(self, state: QuadraticState) -> QuadraticState:
         """One Newton step, after a move along the path where it is due."""
-        point, shift = state.point, state.shift
+        point, shift, steps = state.point, state.shift, state.steps + 1
         if point.error <= SETTLED and point.lists.cols.size > BULK * point.x.size:
+            self.wide = 1.0
             point = self.at_strength(point, point.gamma)
         while point.gamma > self.gamma and point.error <= STAGE:
             point, shift = self.at_strength(point, point.gamma / RATIO), SHIFT
+            steps = 0
         if point.error <= self.goal(point):
             return self.state(point)
         residual = point.residual
@@ -222,8 +226,8 @@ class Newton:
             noise = self.noise(point, new)
             if rise >= ARMIJO * t * slope + (-noise if new.error < point.error else noise):
                 shift = max(shift / 2.0, LEAST_SHIFT) if trial == 0 else 4.0 * shift
-                if shift > MOST_SHIFT:  # short steps lead nowhere either
-                    shift = SHIFT
+                if shift > MOST_SHIFT:  # after many steps, short ones have led nowhere
+                    shift = SHIFT if steps > PATIENCE else MOST_SHIFT
                 break
             t *= min(max(0.5 * t * slope / (t * slope - rise), 0.1), 0.5)
         else:
@@ -234,7 +238,9 @@ class Newton:
             self.wide = max(self.wide / 2.0, 1.0)
         if state.nit + 1 >= self.max_iter and new.gamma > self.gamma:
             new = self.at_strength(new, self.gamma)
-        return self.state(new, shift, failures)
+        following = self.state(new, shift, failures)
+        following.steps = steps
+        return following
 
     def goal(self, point: Point) -> float:
         """The marginal error that ends the stage."""
