@@ -35,7 +35,7 @@ def quadratic(
     Its dual is :math:`\max_{f, g}\ \langle a, f\rangle + \langle b, g\rangle - \frac1{2\gamma}
     \sum_{ij} \max(f_i + g_j - C_{ij}, 0)^2`, and :math:`T_{ij} = \max(f_i + g_j - C_{ij}, 0) /
     \gamma`. The strength compares with :math:`\max(n, m) (\max C - \min C) / \sum_i a_i`: there
-    rows of the plan are about full, a hundred times below it they have a few entries, and in
+    rows of a plan of 500 atoms have some tens of entries, a hundred times below it a few, and in
     the limit zero the plan is that of smallest norm among the optimal ones without regulariser.
 
     Newton steps on g, with f at its best, solve a Laplacian system of the graph of the entries
