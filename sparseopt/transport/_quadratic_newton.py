@@ -188,7 +188,7 @@ class Newton:
             point, shift = self.at_strength(point, point.gamma / RATIO), SHIFT
         elif point.error <= STAGE and point.lists.cols.size > BULK * point.x.size:
             point = self.at_strength(point, point.gamma)
-        problem, residual = self.problem, point.residual
+        residual = point.residual
         d = np.empty_like(residual)
         newton_direction(
             point.ptr,
