@@ -1,8 +1,9 @@
 """Optimal transport against its peers.
 
-``python -m asv_bench.benchmarks.transport [pattern [repeat [seconds]]]`` prints a table of the rows
-whose name has the pattern: medians of ``repeat`` solves taken in turn, to an L1 marginal error of
-1e-9 measured on the plans, and the peers that do not get there within ``seconds``.
+``python -m asv_bench.benchmarks.transport [pattern [repeat [seconds [peers]]]]`` prints a table of
+the rows whose name has the pattern: medians of ``repeat`` solves taken in turn, to an L1 marginal
+error of 1e-9 measured on the plans, and the peers that do not get there within ``seconds``. Names of
+peers, separated by commas, choose some of them.
 """
 
 from __future__ import annotations
@@ -241,8 +242,9 @@ def summary(results: dict[str, dict[str, Any]]) -> None:
         print(f"{group:50} {figures}of {known.size} rows out of {len(ratios)}")
 
 
-def main(pattern: str = "", repeat: str = "5", seconds: str = "20") -> None:
+def main(pattern: str = "", repeat: str = "5", seconds: str = "20", peers: str = "") -> None:
     """Print seconds of everyone on the rows whose name has the pattern."""
+    chosen = set(peers.split(",")) if peers else None
     print(reference())
     for name in LARGE_ROWS:
         if pattern in name:
@@ -251,17 +253,20 @@ def main(pattern: str = "", repeat: str = "5", seconds: str = "20") -> None:
     names = [name for name in ROWS if pattern in name]
     results: dict[str, dict[str, Any]] = {}
     start = time.perf_counter()
-    peers = TransportPeers() if names else None
+    worker = TransportPeers() if names else None
     for name in names:
-        assert peers is not None
+        assert worker is not None
+        row = ROWS[name]
+        if chosen is not None:
+            row = row._replace(peers=tuple(peer for peer in row.peers if peer in chosen))
         try:
-            results[name] = measure(peers, ROWS[name], int(repeat), float(seconds))
+            results[name] = measure(worker, row, int(repeat), float(seconds))
         except Exception as error:  # one row must not cost the others
             print(f"{name:33} failed: {error!r}", flush=True)
         else:
-            print(describe(name, ROWS[name], results[name]), flush=True)
-    if peers is not None:
-        peers.close()
+            print(describe(name, row, results[name]), flush=True)
+    if worker is not None:
+        worker.close()
     summary(results)
     print(f"{time.perf_counter() - start:.0f} s; {reference()}")
 

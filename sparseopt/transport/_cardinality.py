@@ -19,7 +19,7 @@ from ._cardinality_relaxed import Columns, Relaxation, RelaxedState
 from ._cardinality_result import CardinalityResult, reduced_plan, stored, transposed
 from ._problem import Problem, check_problem
 from ._result import problem_fields
-from ._support_flow import Support
+from ._support_flow import check_open
 
 Array = np.ndarray[Any, Any]
 
@@ -167,12 +167,7 @@ def cardinality(
         )
     columns = Columns(transposed(problem), problem.a, problem.b, min(k, n), gamma)
     if problem.forbidden:
-        missing = Support(np.isfinite(columns.cost), problem.a, problem.b).missing
-        if missing > tol * problem.mass:
-            raise ValueError(
-                "C must leave pairs that can carry the masses, got an infeasible support: "
-                f"{missing / problem.mass:.3g} of the mass has no way"
-            )
+        check_open(columns.cost, problem.a, problem.b, tol)
     method = "newton" if method == "auto" else method
     run = _relaxed(problem, columns, method, x0, tol, max_iter, callback, progress)
     fields = run.fields(method)

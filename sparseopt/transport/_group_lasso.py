@@ -14,6 +14,7 @@ from .._core._validate import parameter, positive
 from ._cardinality_result import StoredResult, stored, transposed
 from ._problem import check_problem
 from ._result import problem_fields
+from ._support_flow import check_open
 
 Array = np.ndarray[Any, Any]
 
@@ -103,8 +104,9 @@ def group_lasso(
     Raises
     ------
     ValueError
-        If the problem is not well formed, the groups are no partition of the rows, ``gamma`` is
-        not positive or ``lam`` is negative.
+        If the problem is not well formed, the pairs that are not forbidden cannot carry the
+        masses, the groups are no partition of the rows, ``gamma`` is not positive or ``lam`` is
+        negative.
 
     Warns
     -----
@@ -136,6 +138,8 @@ def group_lasso(
     lam = float(parameter("lam", lam, finite=True))
     labels = np.unique(every.labels[problem.rows], return_inverse=True)[1]
     cost = transposed(problem)
+    if problem.forbidden:
+        check_open(cost, problem.a, problem.b, tol)
     solver = _Newton(cost, problem.a, problem.b, labels, lam, max(problem.span, gamma), tol)
     begin, given = None, problem.start(x0)
     if given is not None:

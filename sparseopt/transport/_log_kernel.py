@@ -21,16 +21,21 @@ SMALL = -45.0  # logarithm of terms that do not count
 class Factor:
     r"""Log-sum-exp with a matrix: :math:`\log \sum_s \exp(L_{ks} + G_{rs})`.
 
-    It is one product with :math:`e^G` after the largest entry of each row of L is taken out.
-    Sums that may have lost terms to underflow are done again, term by term.
+    It is one product with :math:`e^G` after the largest entry of G and of each row of L are taken
+    out. Sums that may have lost terms to underflow are done again, term by term.
     """
 
     def __init__(self, G: Array) -> None:
         self.G = G
 
     @cached_property
+    def _peak(self) -> float:
+        peak = float(self.G.max())
+        return peak if peak > -np.inf else 0.0
+
+    @cached_property
     def _K(self) -> Array:
-        return np.ascontiguousarray(np.exp(self.G).T)
+        return np.ascontiguousarray(np.exp(self.G - self._peak).T)
 
     def __call__(self, L: Array) -> Array:
         """For each row of L (k, s) all sums (k, r)."""
@@ -41,7 +46,7 @@ class Factor:
         lost = (sums < SAFE) & alive[:, None]
         with np.errstate(divide="ignore"):
             found = np.log(sums, out=sums)
-        found += top[:, None]
+        found += (top + self._peak)[:, None]
         if lost.any():
             rows, cols = np.nonzero(lost)
             _sum_again(np.ascontiguousarray(L), self.G, rows, cols, found)

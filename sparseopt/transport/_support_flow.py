@@ -139,6 +139,17 @@ class Support:
         return (True, int(idle[-1])) if idle.size else (False, None)
 
 
+def check_open(cost: Array, a: Array, b: Array, tol: float) -> None:
+    """Refuse transposed costs whose finite pairs cannot carry the masses."""
+    mass = float(a.sum())
+    missing = Support(np.isfinite(cost), a, b).missing
+    if missing > tol * mass:
+        raise ValueError(
+            "C must leave pairs that can carry the masses, got an infeasible support: "
+            f"{missing / mass:.3g} of the mass has no way"
+        )
+
+
 def repair(support: Support, k: int, reduced: Array) -> Support:
     """Swap entries, cheap ones (by reduced cost) first, until all mass is sent or no swap helps."""
     for _ in range(4 * support.a.size):

@@ -23,6 +23,7 @@ FIRST, RATIO, STAGE = 0.05, 4.0, 1e-2  # the path of strengths, relative to the 
 LOOK = 10  # sweeps between two looks at the rate
 HALVINGS, ASCENT = 30, 1e-4
 UNIT = 1.1e-16  # relative rounding of a potential
+TINY = 1e-300  # sums below it have no inverse
 
 
 def unbalanced(
@@ -286,7 +287,8 @@ class _Ascent:
     def _error(self, state: _State) -> float:
         goal = wanted(self.a, state.f, self.rho_a)
         mass = float(goal.sum())
-        error = float(np.abs(np.exp(state.f / state.eps + state.rows) - goal).sum())
+        with np.errstate(over="ignore"):  # far from the solution
+            error = float(np.abs(np.exp(state.f / state.eps + state.rows) - goal).sum())
         return error / (mass or 1.0)
 
     def _newton(self, state: _State) -> _State | None:
@@ -301,11 +303,11 @@ class _Ascent:
         # eps / rho is zero where the price is infinite.
         u = P.sum(axis=1) + (eps / self.rho_a) * goal_a
         v = P.sum(axis=0) + (eps / self.rho_b) * goal_b
-        if not (u.min() > 0.0 and np.isfinite(u).all()):
+        if not (u.min() > TINY and np.isfinite(u).all()):
             return None
         scale = 1.0 / np.sqrt(u)
         P *= scale[:, None]
-        P *= np.sqrt(np.divide(1.0, v, out=np.zeros_like(v), where=v > 0.0))
+        P *= np.sqrt(np.divide(1.0, v, out=np.zeros_like(v), where=v > TINY))
         A = P @ P.T
         np.negative(A, out=A)
         A.flat[:: f.size + 1] += 1.0 + 1e-13

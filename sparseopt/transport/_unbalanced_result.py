@@ -18,14 +18,20 @@ Array = np.ndarray[Any, Any]
 
 def wanted(masses: Array, potential: Array, rho: float) -> Array:
     r"""The marginal that a potential asks for, :math:`a e^{-f/\rho}`."""
-    return masses if math.isinf(rho) else masses * np.exp(-potential / rho)
+    if math.isinf(rho):
+        return masses
+    with np.errstate(over="ignore"):
+        rest = np.exp(-np.where(masses > 0.0, potential, 0.0) / rho)
+        return masses * rest  # infinite where the potential is below all that exp can tell
 
 
 def dual_term(masses: Array, potential: Array, rho: float) -> float:
     r"""What a potential adds to the dual: :math:`-\rho \sum_i a_i (e^{-f_i/\rho} - 1)`."""
     if math.isinf(rho):
         return float(masses @ potential)
-    return float(-rho * (masses @ np.expm1(-potential / rho)))
+    with np.errstate(over="ignore"):
+        rest = np.expm1(-np.where(masses > 0.0, potential, 0.0) / rho)
+        return float(-rho * (masses @ rest))
 
 
 def divergence_term(sums: Array, masses: Array, rho: float) -> float:

@@ -94,3 +94,9 @@ def test_bad_input_and_budget():
     with pytest.warns(ConvergenceWarning):
         short = transport.group_lasso(C, gamma=0.01, max_iter=2)
     assert not short.success and np.isfinite(short.value)
+
+
+def test_forbidden_pairs_that_cannot_carry_the_masses():
+    C = [[0.0, np.inf], [1.0, np.inf], [1.0, 0.0]]
+    with pytest.raises(ValueError, match="infeasible support"):
+        transport.group_lasso(C, [0.4, 0.4, 0.2], [0.5, 0.5])

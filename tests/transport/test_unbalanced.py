@@ -1,5 +1,7 @@
 """Marginals at a price, against the optimality conditions, a conic solver and limits."""
 
+import warnings
+
 import numpy as np
 import pytest
 from helpers import require
@@ -245,3 +247,41 @@ def test_bad_input(change, error, message):
     C, a, b = problem()
     with pytest.raises(error, match=message):
         transport.unbalanced(**{"C": C, "a": a, "b": b, "eps": 0.1, "rho": 1.0} | change)
+
+
+@pytest.mark.parametrize("eps", [1e-4, 1e-6])
+def test_negative_costs_at_a_small_strength(eps):
+    rng = np.random.default_rng(0)
+    C = rng.random((5, 7)) - 0.5
+    a, b = rng.random(5), rng.random(7)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        result = transport.unbalanced(C, a, b, eps, 1.0, tol=1e-7)
+        assert result.success and 0.0 <= result.gap + 1e-12 < 1e-6
+    # Rows of mass a e^{-f}, columns of mass b e^{-g}.
+    f, g = result.potentials
+    np.testing.assert_allclose(result.plan.sum(axis=1), a * np.exp(-f), rtol=1e-6)
+    np.testing.assert_allclose(result.plan.sum(axis=0), b * np.exp(-g), rtol=1e-6)
+
+
+def test_low_prices_leave_no_warnings_or_nan():
+    rng = np.random.default_rng(1)
+    C = rng.random((7, 24)) - 0.5
+    a, b = rng.random(7), rng.random(24)
+    a[3] = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        result = transport.unbalanced(C, a, b, 1.0, 1e-4)
+        assert result.success and result.marginal_error < 1e-8
+        low, high = result.bracket
+    assert low <= high and abs(result.gap) < 1e-8
+
+
+def test_columns_whose_mass_underflows():
+    rng = np.random.default_rng(0)
+    C = rng.random((2, 300))
+    a, b = rng.random(2), rng.random(300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        result = transport.unbalanced(C, a, b, 1e-6, 1e-3)
+    assert result.success and np.isfinite(result.plan).all()
