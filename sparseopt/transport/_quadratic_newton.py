@@ -202,14 +202,11 @@ class Newton:
         if point.error <= SETTLED and point.lists.cols.size > BULK * point.x.size:
             self.wide = 1.0
             point = self.at_strength(point, point.gamma)
-<<<<<<< HEAD
         while point.gamma > self.gamma and point.error <= STAGE:
             point, shift = self.at_strength(point, point.gamma / RATIO), SHIFT
             steps = 0
         if point.error <= self.goal(point):
             return self.state(point)
-=======
->>>>>>> 47e1764716a257719121c077f6dae22937aed4d8
         residual = point.residual
         d = np.empty_like(residual)
         newton_direction(
