@@ -2,8 +2,8 @@
 
 ``python -m asv_bench.benchmarks.transport [pattern [repeat [seconds [peers]]]]`` prints a table of
 the rows whose name has the pattern: medians of ``repeat`` solves taken in turn, to an L1 marginal
-error of 1e-9 measured on the plans, and the peers that do not get there within ``seconds``. Names of
-peers, separated by commas, choose some of them.
+error of 1e-9 measured on the plans, and the peers that do not get there within ``seconds``. Names
+of peers, separated by commas, choose some of them.
 """
 
 from __future__ import annotations
