@@ -42,7 +42,7 @@ def row_root(v, size, target, start):  # type: ignore[no-untyped-def]
     The sum is convex and increasing in u: one step leads above the root, from there Newton is
     monotone, and it ends when the set of positive terms no longer changes.
     """
-    u, last, right = start, -1, False
+    u, last, right, falls = start, -1, False, 0
     while True:
         total, count = positive_part(v, size, u)
         # The sets are nested: where one comes again, u is its root. To the right of the root
@@ -54,7 +54,8 @@ def row_root(v, size, target, start):  # type: ignore[no-untyped-def]
             for k in range(1, size):
                 top = max(top, v[k])
             u = target - top
-            if not u + top > 0.0:  # the target is lost to rounding
+            falls += 1  # a second time only by rounding; it could go on for ever
+            if falls > 2 or not u + top > 0.0:  # the target is lost to rounding
                 return u
             last, right = size + 1, True
             continue
@@ -82,13 +83,16 @@ def scan(C, start, f, g, target, margin, indptr, cols, slack, first, values, whe
                 v = g[j] - C[i, j]
                 values[size] = v
                 where[size] = j
-                size += v > bound
+                size += v >= bound  # the largest passes whatever is lost to rounding
             if size == 0:
                 top = g[0] - C[i, 0]
                 for j in range(1, m):
                     top = max(top, g[j] - C[i, j])
                 level = target[row] - top
-                continue
+                if abs(level) < np.inf:
+                    continue
+                u = level  # no number: nothing is listed
+                break
             u = row_root(values, size, target[row], level)
             if u <= level + margin:
                 break
@@ -210,7 +214,7 @@ def newton_direction(ptr, active, count, shift, rhs, rtol, max_iter, d):  # type
         curvature = 0.0
         for j in range(m):
             curvature += p[j] * q[j]
-        if curvature <= 0.0:
+        if not curvature > 0.0 or not rz > 0.0:  # squares of tiny numbers vanish
             return it
         alpha, old = rz / curvature, rz
         norm, rz = 0.0, 0.0

@@ -25,6 +25,7 @@ BULK, SETTLED = 10.0, 0.1  # entries of lists per active one, and error, that ma
 WIDE, WIDEN, LONGEST = 4.0, 2.0, 0.125  # first factor of the margin, its growth and its end:
 # lists with this share of all entries
 ARMIJO, TRIALS = 1e-4, 30
+MOST_DECADES = 300.0  # of the path, short of overflow
 SHIFT, LEAST_SHIFT, MOST_SHIFT = 1e-2, 1e-6, 1e3  # over the marginal error
 STALLED = 5  # steps in a row without an ascent
 KEEP = 16 * TILE  # entries of costs that are made once, 128 MB
@@ -152,7 +153,8 @@ class Newton:
                 np.minimum(g, C.min(axis=0), out=g)
             top = FIRST * self.problem.span * max(n, m) / self.problem.mass
             if gamma < top:
-                gamma *= RATIO ** math.floor(math.log(top / gamma, RATIO))
+                decades = (math.log(top) - math.log(gamma)) / math.log(RATIO)
+                gamma *= RATIO ** math.floor(min(decades, MOST_DECADES))
         else:
             g = x0[1]
         margin = MARGIN * gamma * self.problem.mass / (SPREAD * max(n, m))
@@ -213,6 +215,8 @@ class Newton:
             10 * d.size + 100,
             d,
         )
+        if not np.isfinite(d).all():  # squares have overflowed: the sweep is left
+            d[:] = 0.0
         slope = float(residual @ d) / point.gamma
         t, failures = 1.0, 0
         for trial in range(TRIALS):
