@@ -1,6 +1,7 @@
 """Sinkhorn-Newton-Sparse as published: what it does, and where its rule fails."""
 
 import functools
+import warnings
 
 import numpy as np
 import pytest
@@ -135,3 +136,16 @@ def test_warm_start():
 def test_bad_input(own, error, match):
     with pytest.raises(error, match=match):
         newton_sparse(np.eye(3), None, None, 0.1, **own)
+
+
+def test_a_breakdown_of_conjugate_gradients_is_no_warning():
+    C = np.abs(np.subtract.outer(np.arange(48.0), np.arange(48.0)))
+    rng = np.random.default_rng(0)
+    a, b = rng.random(48), rng.random(48)
+    a, b = a / a.sum(), b / b.sum()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for eps in (1e-4, 1e-5):
+            newton_sparse(C, a, b, eps * 47.0, max_iter=200)
+            newton_sparse(C[:2, :2], [0.3, 0.7], [0.6, 0.4], eps, max_iter=200)
