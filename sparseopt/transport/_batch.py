@@ -123,7 +123,7 @@ def entropic_batch(
 
     Parameters
     ----------
-    C : array_like, shape (n, m) or (nb, n, m), or PointCost
+    C : array_like, shape (n, m) or (nb, n, m), PointCost or GridCost
         Costs of all members, or of each. Infinite entries forbid a pair.
     a, b : array_like, shapes (n,) or (n, nb), and (m,) or (m, nb), or None
         Masses: one vector for all members, or a column for each. None is uniform with total 1.

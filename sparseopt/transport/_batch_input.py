@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._core import as_floating
-from ._costs import CostLike, MatrixCost, PointCost
+from ._costs import CostLike, MatrixCost
 from ._problem import MISMATCH, check_cost, check_masses
 
 Array = np.ndarray[Any, Any]
@@ -17,7 +17,7 @@ def check_batch(C: Any, a: Any, b: Any) -> tuple[CostLike | list[MatrixCost], Ar
     """Costs, and masses with a column for each member."""
     costs: CostLike | list[MatrixCost]
     sizes: dict[str, int] = {}
-    if isinstance(C, PointCost) or np.ndim(C) == 2:
+    if hasattr(C, "tile") or np.ndim(C) == 2:
         costs = check_cost(C)
         n, m = costs.shape
     else:

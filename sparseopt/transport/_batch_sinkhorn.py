@@ -59,7 +59,7 @@ class SharedSweeps:
         self.active, self.settled = np.arange(nb), list[int]()
         with np.errstate(over="ignore"):
             V = np.ones(B.shape) if G is None else np.exp((G - self.g0[:, None]) / eps)
-        self._enter(V)
+        self._enter(V if G is None else np.where(B > 0.0, V, 0.0))
         self.advance(1)
 
     def _enter(self, V: Array) -> None:

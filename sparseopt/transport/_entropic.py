@@ -156,7 +156,7 @@ def _result(
         kernel = first_kernel(problem, eps, state.f, state.g)
         state = kernel_state(kernel, SINKHORN, 0)
         fields["certificate"], fields["fun"] = state.certificate, state.fun
-        fields["message"] = run.message.replace("nan", f"{state.certificate:.2e}")
+        fields["message"] = run.message.replace("error nan", f"error {state.certificate:.2e}")
     fields["fun"] += problem.shift * problem.mass
     fields |= problem_fields(problem, state.f, state.g, sparse)
     return EntropicResult(**fields, eps=eps)

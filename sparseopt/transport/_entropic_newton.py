@@ -27,7 +27,7 @@ import numpy as np
 from .._core import Run, iterate
 from ._entropic_result import DOUBTS, NEWTON, NO_DIGITS, SINKHORN, EntropicState
 from ._feasibility import infeasible
-from ._gibbs import Gibbs, confirmed, first_kernel, kernel_state
+from ._gibbs import Gibbs, confirmed, first_kernel, kernel_state, marginal_error
 from ._laplacian import solve_bipartite
 from ._problem import Problem
 
@@ -84,6 +84,8 @@ class _Path:
         self.ends: list[tuple[float, Array, Array]] = []
         self.done = self.doubts = self.steps = 0
         self.stage_tol = STAGE_TOL
+        # Below this strength an entry of the kernel has no digit that is right.
+        self.least = 4.0 * float(np.finfo(float).eps) * problem.span
 
     def begin(self, start: tuple[Array | None, Array] | None) -> EntropicState:
         """The state before the first sweep."""
@@ -110,6 +112,11 @@ class _Path:
         stalled = ""
         if self.last and self.kernel.error <= self.tol and not self._confirmed():
             stalled = NO_DIGITS
+        elif self.last and self.eps < self.least and self.steps > 0:
+            stalled = NO_DIGITS
+            with np.errstate(over="ignore", invalid="ignore"):  # what the rounded potentials give
+                error = marginal_error(self.problem, self.eps, *self.kernel.potentials())
+            self.kernel.error = math.inf if math.isnan(error) else error
         elif self.problem.forbidden and self.steps % PROOF == 0:
             stalled = infeasible(self.problem, self.kernel.potentials()[0])
         self.done += advance
@@ -149,6 +156,8 @@ class _Path:
         eps, f, g = self.kernel.eps, self.kernel.f, self.kernel.g
         self.ends.append((eps, f, g))
         following = eps / RATIO if eps > 1.5 * RATIO * self.eps else self.eps
+        if following < self.least:
+            following = self.eps
         if len(self.ends) > 1:
             before, f0, g0 = self.ends[-2]
             weight = (following - eps) / (eps - before)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._core import ConvergenceWarning
 from ._problem import Problem
-from ._rounding import round_sparse
+from ._rounding import round_by_flow, round_sparse
 
 Array = np.ndarray[Any, Any]
 
@@ -104,11 +104,11 @@ def _linprog(
 
 def exact_marginals(plan: Any, costs: Array, problem: Problem) -> tuple[Array, Array, Array]:
     """Rows, columns and masses of the plan without the rounding errors of its marginals."""
-    plan = round_sparse(plan, problem.a, problem.b).tocoo()
+    if problem.forbidden:
+        plan = round_by_flow(plan, problem.a, problem.b, np.isfinite(costs)).tocoo()
+    else:
+        plan = round_sparse(plan, problem.a, problem.b).tocoo()
     kept = plan.data > 0.0
-    if problem.forbidden:  # the corrections do not know where nothing may be sent
-        allowed = np.isfinite(costs[plan.row, plan.col])
-        kept &= allowed | (plan.data > 1e-12 * problem.mass)
     return plan.row[kept], plan.col[kept], plan.data[kept]
 
 

@@ -184,5 +184,6 @@ class _Newton:
         scale = np.where(diagonal > 0.0, diagonal, 1.0)
         inverse = LinearOperator((size, size), matvec=lambda z: z.ravel() / scale, dtype=float)
         matrix = LinearOperator((size, size), matvec=product, dtype=float)
-        found, _ = cg(matrix, self.eps * gradient, rtol=self.rtol, M=inverse)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # it may break down
+            found, _ = cg(matrix, self.eps * gradient, rtol=self.rtol, M=inverse)
         return found, count

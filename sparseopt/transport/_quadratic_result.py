@@ -71,8 +71,12 @@ class QuadraticResult(TransportResult):
             P = P.copy()
             P.data[threshold > P.data] = 0.0
             P.eliminate_zeros()
-        rounding = round_on_support if self.problem["forbidden"] else round_sparse
-        return rounding(P, self.a, self.b)
+        if not self.problem["forbidden"]:
+            return round_sparse(P, self.a, self.b)
+        rounded = round_on_support(P, self.a, self.b)
+        if self._is_allowed(rounded):
+            return rounded
+        return self._round_by_flow(P)
 
     @cached_property
     def _rounded(self) -> tuple[float, float]:

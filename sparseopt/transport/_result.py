@@ -13,7 +13,7 @@ from .._core import Result
 from .._core._validate import parameter
 from ._costs import CostLike, from_data, tiles
 from ._problem import Problem
-from ._rounding import round_on_support, round_sparse, shrink
+from ._rounding import round_by_flow, round_on_support, round_sparse, shrink
 
 Array = np.ndarray[Any, Any]
 
@@ -145,7 +145,16 @@ class TransportResult(Result):
             return rounded
         # a pair that must carry some mass was left without any
         share = max(10.0 * self.marginal_error, FILL)
-        return round_on_support(self._kept(threshold, share), *self._targets)
+        kept = self._kept(threshold, share)
+        rounded = round_on_support(kept, *self._targets)
+        if self._is_allowed(rounded):
+            return rounded
+        return self._round_by_flow(kept)
+
+    def _round_by_flow(self, kept: Any) -> Any:
+        """The last resort where pairs are forbidden."""
+        allowed = np.concatenate([np.isfinite(C) for *_, C in tiles(self._cost)])
+        return round_by_flow(kept, *self._targets, allowed)
 
     def _kept(self, threshold: float, share: float = 0.0) -> Any:
         """The entries of at least ``threshold``, and a share of the mass on all allowed pairs."""

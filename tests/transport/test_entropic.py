@@ -838,3 +838,30 @@ def test_every_problem_is_solved(n, m, log_eps, kind, seed):
     assert result.gap >= -1e-12 * (1.0 + np.abs(C).max() + eps)
     lower, upper = result.bracket
     assert lower <= upper + 1e-12 * np.abs(C).max()
+
+
+@pytest.mark.parametrize("strength", [1e-17, 1e-25, 1e-100, 1e-300])
+def test_strengths_without_digits_end_soon(strength):
+    C = np.random.default_rng(0).random((4, 5))
+    with pytest.warns(ConvergenceWarning, match="digits"):
+        result = transport.entropic(C, None, None, strength, max_iter=10_000)
+    assert result.nit < 1000
+    assert not result.success
+    assert result.certificate > 1e-3
+    assert result.bracket[1] - result.bracket[0] <= 0.2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sparse_plan_stays_off_forbidden_pairs_where_atoms_are_tiny(seed):
+    rng = np.random.default_rng(seed)
+    mass = (rng.random((30, 25)) < 0.4) * 10.0 ** rng.uniform(-13, 0, (30, 25))
+    mass[np.arange(30), np.arange(30) % 25] += 1e-12
+    C = np.where(mass > 0.0, rng.random(mass.shape), np.inf)
+    a, b = mass.sum(axis=1), mass.sum(axis=0)
+    result = transport.entropic(C, a, b, 0.1)
+    plan = result.sparse_plan().toarray()
+    assert result.success
+    assert not plan[np.isinf(C)].any()
+    assert plan.min() >= 0.0
+    error = np.abs(plan.sum(axis=1) - a).sum() + np.abs(plan.sum(axis=0) - b).sum()
+    assert error <= 1e-12 * a.sum()

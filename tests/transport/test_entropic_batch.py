@@ -247,3 +247,22 @@ def test_bad_controls():
         transport.entropic_batch(np.eye(3), A, None, 0.1, x0=np.zeros(3))
     with pytest.raises(ValueError, match="x0 must hold a finite f"):
         transport.entropic_batch(np.eye(3), A, None, 0.1, x0=(A * np.nan, A))
+
+
+def test_warm_start_of_members_without_mass_somewhere():
+    rng = np.random.default_rng(3)
+    C = rng.random((6, 9))
+    A, B = rng.random((6, 4)), rng.random((9, 4)) * (rng.random((9, 4)) < 0.6)
+    A, B = A / A.sum(axis=0), B / B.sum(axis=0)
+    first = transport.entropic_batch(C, A, B, 0.1)
+    assert first.success
+    assert transport.entropic_batch(C, A, B, 0.1, x0=first).iterations.max() <= 1
+
+
+def test_cost_of_a_grid():
+    cost = transport.GridCost((3, 4))
+    b = np.random.default_rng(0).dirichlet(np.ones(12), 2).T
+    ours = transport.entropic_batch(cost, None, b, 0.5)
+    np.testing.assert_allclose(
+        ours.plan, transport.entropic_batch(cost.to_array(), None, b, 0.5).plan, atol=1e-12
+    )

@@ -215,3 +215,19 @@ def test_simplex_agrees(rng, forbid):
     result = transport.exact(C, a, b, method="simplex")
     assert result.cost == pytest.approx(by_linprog(C, a, b), rel=1e-9)
     check(result, C, a, b)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_tiny_masses_stay_off_forbidden_pairs(seed):
+    rng = np.random.default_rng(seed)
+    C = rng.integers(0, 4, (12, 10)).astype(float)
+    support = rng.random(C.shape) < 0.5
+    mass = support * 10.0 ** rng.uniform(-13, 0, C.shape)
+    mass[np.arange(12), np.arange(12) % 10] += 1e-12
+    C[mass == 0.0] = np.inf
+    a, b = mass.sum(axis=1), mass.sum(axis=0)
+    result = transport.exact(C, a, b, method="highs")
+    assert np.isfinite(result.cost)
+    assert not result.plan[np.isinf(C)].any()
+    assert result.marginal_error <= 1e-12
+    assert result.success

@@ -1,6 +1,7 @@
 """Sinkhorn-Newton-Sparse as published: what it does, and where its rule fails."""
 
 import functools
+import warnings
 
 import numpy as np
 import pytest
@@ -135,3 +136,13 @@ def test_warm_start():
 def test_bad_input(own, error, match):
     with pytest.raises(error, match=match):
         newton_sparse(np.eye(3), None, None, 0.1, **own)
+
+
+def test_a_breakdown_of_conjugate_gradients_is_no_warning():
+    C = [[0.6307144158739043, 0.9808107022244528], [0.42340517235975605, 0.11240308334734228]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for eps in (6.669494075292057e-05, 1e-4, 2e-4, 1e-3):
+            newton_sparse(C, [3 / 7, 4 / 7], [0.5, 0.5], eps, max_iter=300)
+            newton_sparse(C, [0.3, 0.7], [0.6, 0.4], eps, max_iter=300)

@@ -515,3 +515,37 @@ def test_bad_input(change, error, match):
     with pytest.raises(error, match=match), warnings.catch_warnings():
         warnings.simplefilter("error")
         transport.quadratic(**given_)
+
+
+@pytest.mark.parametrize("strength", [1e-17, 1e-18, 1e-25, 1e-100])
+def test_strengths_below_the_rounding_of_the_costs(strength):
+    C = np.random.default_rng(0).random((4, 5))
+    result = transport.quadratic(C, None, None, strength)
+    assert result.success
+    assert result.marginal_error <= 1e-9
+    assert result.bracket[1] - result.bracket[0] <= 1e-8
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e300, 1e-200, 1e-300])
+def test_squares_out_of_range_end_the_run(scale):
+    C = np.random.default_rng(0).random((4, 5)) * scale
+    with pytest.warns(ConvergenceWarning):
+        result = transport.quadratic(C, None, None, 0.1 * scale, max_iter=50)
+    assert np.isfinite(result.plan).all()
+
+
+def test_path_longer_than_the_range_of_numbers():
+    C = np.random.default_rng(0).random((3, 3)) * 1e20
+    assert transport.quadratic(C, None, None, 1e-300, max_iter=5000).marginal_error <= 2.0
+
+
+def test_sparse_plan_stays_off_forbidden_pairs_where_atoms_are_tiny():
+    rng = np.random.default_rng(1)
+    mass = (rng.random((12, 10)) < 0.5) * 10.0 ** rng.uniform(-13, 0, (12, 10))
+    mass[np.arange(12), np.arange(12) % 10] += 1e-12
+    C = np.where(mass > 0.0, rng.random(mass.shape), np.inf)
+    a, b = mass.sum(axis=1), mass.sum(axis=0)
+    plan = transport.quadratic(C, a, b, 0.01).sparse_plan().toarray()
+    assert not plan[np.isinf(C)].any()
+    error = np.abs(plan.sum(axis=1) - a).sum() + np.abs(plan.sum(axis=0) - b).sum()
+    assert error <= 1e-12 * a.sum()
