@@ -104,8 +104,8 @@ def transport_value(
         \qquad \frac{\partial V}{\partial a} = f, \qquad \frac{\partial V}{\partial b} = g
 
     with the regulariser R of `transport_plan`; the number is the dual objective, which the value
-    exceeds by at most the duality gap (``mode="hard"`` is refused). Parameters, errors and the gauge of the gradients are those
-    of `transport_plan`.
+    exceeds by at most the duality gap. Parameters, errors and the gauge of the gradients are those
+    of `transport_plan`, but for ``mode="hard"``, which is refused: potentials price no support.
 
     Returns
     -------
