@@ -167,7 +167,7 @@ def transport_digits(
     ImportError
         Without scikit-learn.
     ValueError, TypeError
-        If an argument is out of range.
+        If an argument is out of range, or an image is left without mass.
 
     Examples
     --------
@@ -189,6 +189,8 @@ def transport_digits(
     for index in pair:
         image = images[integer("pair", index, 0, len(images) - 1)]
         mass = zoom(image / 16.0, size / 8.0, order=1).ravel() + pedestal
+        if not mass.any():
+            raise ValueError(f"pedestal must be positive: image {index} has no mass at size {size}")
         masses.append(mass / mass.sum())
     x = np.indices((size, size), np.float64).reshape(2, -1).T.copy()
     C = cdist(x, x, metric)

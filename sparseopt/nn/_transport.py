@@ -105,7 +105,7 @@ def transport_value(
 
     with the regulariser R of `transport_plan`; the number is the dual objective, which the value
     exceeds by at most the duality gap. Parameters, errors and the gauge of the gradients are those
-    of `transport_plan`.
+    of `transport_plan`, but for ``mode="hard"``, which is refused: potentials price no support.
 
     Returns
     -------
@@ -147,6 +147,8 @@ def _apply(kind: str, tensors: Any, eps: Any, gamma: Any, k: Any, options: dict[
         raise ValueError(f"k must come with gamma, got k={k} and eps={eps}")
     if options.get("sparse"):
         raise ValueError("sparse must be False: the plan is a dense tensor, got True")
+    if kind == "value" and options.get("mode") == "hard":
+        raise ValueError("mode must be 'relaxed': potentials price no fixed support, got 'hard'")
     for name, tensor, ndim in zip("Cab", tensors, (2, 1, 1), strict=True):
         if tensor is None and name != "C":
             continue

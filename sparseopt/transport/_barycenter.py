@@ -13,7 +13,7 @@ from .._core import Result, State, as_floating, iterate
 from .._core._validate import parameter, positive
 from ._costs import CostLike, from_data
 from ._log_kernel import log_kernel
-from ._problem import MISMATCH, Problem, check_masses, check_problem
+from ._problem import MISMATCH, Problem, check_masses, check_potential, check_problem
 from ._relaxation import Relaxation
 
 Array = np.ndarray[Any, Any]
@@ -247,7 +247,7 @@ class _Sweeps:
         g = np.zeros((len(self.w), self.cost.shape[1]))
         if x0 is not None:
             start = x0.potentials[1] if isinstance(x0, BarycenterResult) else x0
-            start = np.asarray(start, dtype=np.float64)
+            start = check_potential(start)
             if start.shape != g.shape:
                 raise ValueError(f"x0 must hold g of shape {g.shape}, got {start.shape}")
             if not np.isfinite(start).all():

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._core import as_floating
 from ._costs import CostLike, MatrixCost
-from ._problem import MISMATCH, check_cost, check_masses
+from ._problem import MISMATCH, check_cost, check_masses, check_potential
 
 Array = np.ndarray[Any, Any]
 
@@ -70,9 +70,9 @@ def check_start(x0: Any, A: Array, B: Array) -> tuple[Array | None, Array] | Non
     found = getattr(x0, "potentials", x0)
     f: Array | None = None
     if isinstance(found, tuple | list) and len(found) == 2:
-        f = np.asarray(found[0], dtype=np.float64)
+        f = check_potential(found[0])
         found = found[1]
-    g = np.asarray(found, dtype=np.float64)
+    g = check_potential(found)
     for name, p, wanted in (("f", f, A.shape), ("g", g, B.shape)):
         if p is not None and (p.shape != wanted or not np.isfinite(p).all()):
             raise ValueError(f"x0 must hold a finite {name} of shape {wanted}, got {p.shape}")

@@ -66,7 +66,7 @@ class Problem:
         if hasattr(x0, "problem"):  # without the rounding of a large offset
             found, offset = x0.problem["potentials"], self.shift - x0.problem["shift"]
         if isinstance(found, tuple | list) and len(found) == 2:
-            f, g = (np.asarray(p, dtype=np.float64) for p in found)
+            f, g = (check_potential(p) for p in found)
             if f.shape != self.masses[0].shape:
                 raise ValueError(
                     f"x0 must hold potentials of shapes {self.masses[0].shape} and "
@@ -74,7 +74,7 @@ class Problem:
                 )
             f = f[self.rows]
         else:
-            f, g = None, np.asarray(found, dtype=np.float64)
+            f, g = None, check_potential(found)
         if g.shape != self.masses[1].shape:
             raise ValueError(f"x0 must hold g of shape {self.masses[1].shape}, got {g.shape}")
         g = g[self.cols] - offset
@@ -171,6 +171,14 @@ def check_cost(C: Any) -> CostLike:
     if C.ndim != 2 or not C.size:
         raise ValueError(f"C must be a non-empty matrix, got shape {C.shape}")
     return MatrixCost(np.array(C, order="C"))
+
+
+def check_potential(potential: Any) -> Array:
+    """A potential to start from, real, in float64."""
+    potential = as_floating("x0", potential)
+    if potential.dtype.kind == "c":
+        raise TypeError(f"x0 must be real, got dtype {potential.dtype}")
+    return potential.astype(np.float64, copy=False)
 
 
 def check_masses(name: str, masses: Any, size: int) -> Array:

@@ -252,7 +252,7 @@ class _Ascent:
 
     def _slow(self, now: float, before: float, state: _State) -> bool:
         """Whether sweeps alone would take longer than Newton steps."""
-        if math.isnan(before) or now == 0.0:
+        if not (0.0 < now < math.inf and 0.0 < before < math.inf):
             return False
         rate = (now / before) ** (1.0 / LOOK)
         goal = self.tol if state.eps == self.eps else STAGE

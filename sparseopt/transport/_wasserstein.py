@@ -15,7 +15,7 @@ from ._distance import WassersteinParts
 from ._entropic_result import SINKHORN, EntropicResult, EntropicState
 from ._grid_cost import GridCost
 from ._log_kernel import GridKernel
-from ._problem import balance, check_masses
+from ._problem import balance, check_masses, check_potential
 from ._relaxation import EVERY, Relaxation
 from ._result import problem_record
 from ._rounding import shrink
@@ -348,7 +348,7 @@ def _start(x0: Any, size: int) -> Array:
     found = getattr(x0, "potentials", x0)
     if isinstance(found, tuple | list) and len(found) == 2:
         found = found[1]
-    g = np.asarray(found, dtype=np.float64).ravel()
+    g = check_potential(found).ravel()
     if g.shape != (size,):
         raise ValueError(f"x0 must hold g of {size} cells, got shape {g.shape}")
     if not np.isfinite(g).all():

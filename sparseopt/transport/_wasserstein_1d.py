@@ -70,7 +70,7 @@ class LineResult(WassersteinParts, ExplicitResult):
 
 
 def wasserstein_1d(
-    x: Any, y: Any, a: Any = None, b: Any = None, *, p: float = 2.0, sparse: bool = False
+    x: Any, y: Any, a: Any = None, b: Any = None, *, power: float = 2.0, sparse: bool = False
 ) -> LineResult:
     r"""Wasserstein distance between masses on the line, exactly.
 
@@ -88,8 +88,8 @@ def wasserstein_1d(
         Finite points in any order.
     a, b : array_like, shape (n,) and (m,), optional
         Masses, nonnegative and of equal totals; uniform if not given.
-    p : float
-        The power, at least 1.
+    power : float
+        The p, at least 1.
     sparse : bool
         Whether ``result.plan`` is a CSR array.
 
@@ -110,7 +110,7 @@ def wasserstein_1d(
     Examples
     --------
     >>> from sparseopt import transport
-    >>> result = transport.wasserstein_1d([3.0, 0.0], [1.0, 1.0], p=2)
+    >>> result = transport.wasserstein_1d([3.0, 0.0], [1.0, 1.0], power=2)
     >>> result.cost
     2.5
     >>> result.plan
@@ -120,7 +120,7 @@ def wasserstein_1d(
     x, y = _points("x", x), _points("y", y)
     a, b = check_masses("a", a, x.size), check_masses("b", b, y.size)
     b = balance(a, b)
-    cost = LineCost(x.copy(), y.copy(), parameter("p", positive("p", p), low=1.0))
+    cost = LineCost(x.copy(), y.copy(), parameter("power", positive("power", power), low=1.0))
     up, across = np.argsort(x, kind="stable"), np.argsort(y, kind="stable")
     i, j, mass = north_west(a[up], b[across])
     i, j = up[i], across[j]

@@ -152,3 +152,9 @@ def test_bad_pairs(pair, error, match):
     require("sklearn")
     with pytest.raises(error, match=match):
         transport_digits(8, pair)
+
+
+def test_digits_without_mass_are_refused():
+    require("sklearn.datasets")
+    with pytest.raises(ValueError, match="pedestal must be positive"):
+        transport_digits(2, pedestal=0.0)

@@ -269,3 +269,8 @@ def test_route_refuses(torch):
     ):
         with pytest.raises(error, match=message):
             call()
+
+
+def test_value_of_the_hard_problem_is_refused_before_it_is_solved(torch):
+    with pytest.raises(ValueError, match="mode must be 'relaxed'"):
+        nn.transport_value(torch.rand(4, 3), gamma=1.0, k=2, mode="hard")

@@ -748,7 +748,7 @@ def test_a_signal_interrupts_a_long_run():
     try:
         with pytest.warns(ConvergenceWarning, match="interrupted"):
             result = transport.entropic(
-                clouds(100), None, None, 1e-5, method="sinkhorn", max_iter=10**8, tol=1e-300
+                clouds(300), None, None, 1e-5, method="sinkhorn", max_iter=10**9, tol=1e-300
             )
     finally:
         timer.cancel()

@@ -378,3 +378,18 @@ def test_matrices_are_copied():
     C[:] = NAN
     assert result.cost == pytest.approx(1.0)
     assert np.isfinite(result.plan).all()
+
+
+@pytest.mark.parametrize("x0", ["abc", np.zeros(2) + 1j, [None, None]])
+@pytest.mark.parametrize(
+    "solve",
+    [
+        lambda x0: transport.entropic(C22, None, None, 0.1, x0=x0),
+        lambda x0: transport.entropic_batch(C22, None, np.full((2, 2), 0.5), 0.1, x0=x0),
+        lambda x0: transport.wasserstein([1.0, 0.0], [0.0, 1.0], x0=x0),
+        lambda x0: transport.barycenter(C22, np.eye(2), 0.1, x0=x0),
+    ],
+)
+def test_starts_must_be_real_numbers(solve, x0):
+    with pytest.raises(TypeError, match=r"^x0 must be"):
+        solve(x0)

@@ -285,3 +285,11 @@ def test_columns_whose_mass_underflows():
         warnings.simplefilter("error", RuntimeWarning)
         result = transport.unbalanced(C, a, b, 1e-6, 1e-3)
     assert result.success and np.isfinite(result.plan).all()
+
+
+def test_a_far_start_does_no_harm():
+    C, a, b = problem()
+    cold = transport.unbalanced(C, a, b, 0.1, 1.0)
+    far = transport.unbalanced(C, a, b, 0.1, 1.0, x0=np.full(b.size, 1e8))
+    assert far.success
+    np.testing.assert_allclose(far.plan, cold.plan, atol=1e-8)

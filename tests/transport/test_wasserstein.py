@@ -103,7 +103,7 @@ def test_line_and_shifts():
     a, b = densities((40,))
     result = transport.wasserstein(a, b, power=1, spacing=0.5, tol=1e-4)
     places = 0.5 * np.arange(40)
-    exact = transport.wasserstein_1d(places, places, a, b, p=1).distance
+    exact = transport.wasserstein_1d(places, places, a, b, power=1).distance
     low, high = result.distance_bracket
     assert low <= exact <= high
     assert high - low <= 1e-2 * exact

@@ -18,7 +18,7 @@ def test_equals_the_linear_program(n, m, p, seed):
     a, b = rng.integers(0, 4, n) * 1.0, rng.integers(0, 4, m) * 1.0
     a[0] += b.sum() + 1
     b[-1] += a.sum() - b.sum()
-    result = transport.wasserstein_1d(x, y, a, b, p=p)
+    result = transport.wasserstein_1d(x, y, a, b, power=p)
     C = abs(x[:, None] - y) ** p
     scale = max(C.max(), 1.0) * a.sum()
     exact = transport.exact(C, a, b, method="highs")
@@ -39,7 +39,7 @@ def test_equals_the_linear_program(n, m, p, seed):
 
 def test_equals_the_area_between_distribution_functions(rng):
     x, y, a, b = rng.standard_normal(500), rng.random(700), rng.random(500), rng.random(700)
-    result = transport.wasserstein_1d(x, y, a / a.sum(), b / b.sum(), p=1)
+    result = transport.wasserstein_1d(x, y, a / a.sum(), b / b.sum(), power=1)
     assert result.distance == pytest.approx(wasserstein_distance(x, y, a, b), rel=1e-12)
 
 
@@ -53,7 +53,7 @@ def test_normal_quantiles_give_the_distance_of_the_normals():
 
 def test_masses_over_many_orders_and_zero_atoms():
     a = np.array([1e-12, 0.0, 1.0, 1e-6])
-    result = transport.wasserstein_1d([0.0, 9.0, 1.0, 2.0], [1.0], a, [a.sum()], p=1)
+    result = transport.wasserstein_1d([0.0, 9.0, 1.0, 2.0], [1.0], a, [a.sum()], power=1)
     assert result.cost == pytest.approx(1e-12 + 1e-6, rel=1e-12)
     np.testing.assert_allclose(result.plan[:, 0], a, atol=3e-16)
     assert np.isfinite(result.x).all()
@@ -62,7 +62,7 @@ def test_masses_over_many_orders_and_zero_atoms():
 def test_float32_sparse_and_records(rng, tmp_path):
     x, y = rng.standard_normal(6).astype(np.float32), rng.standard_normal(6).astype(np.float32)
     before = x.copy()
-    result = transport.wasserstein_1d(x, y, p=3)
+    result = transport.wasserstein_1d(x, y, power=3)
     assert result.plan.dtype == np.float32
     np.testing.assert_array_equal(x, before)
     assert transport.wasserstein_1d(x, y, sparse=True).plan.nnz == 6
@@ -79,7 +79,7 @@ def test_float32_sparse_and_records(rng, tmp_path):
         (([1.0], [np.nan]), {}, ValueError, "^y must be finite"),
         (([1j], [1.0]), {}, TypeError, "^x must be real"),
         (([[1.0]], [1.0]), {}, ValueError, "^x must have 1 dim"),
-        (([1.0], [1.0]), {"p": 0.5}, ValueError, "^p must be >= 1"),
+        (([1.0], [1.0]), {"power": 0.5}, ValueError, "^power must be >= 1"),
         (([1.0], [1.0], [1.0], [2.0]), {}, ValueError, "^b must have the total"),
         (([1.0], [1.0], [-1.0]), {}, ValueError, "^a must be nonnegative"),
         (([1.0], [1.0], [1.0, 2.0]), {}, ValueError, "^a must have shape"),
