@@ -103,7 +103,7 @@ def test_digits_of_one_size_keep_their_pixels():
 @pytest.mark.extras
 def test_the_digits_of_784_pixels_take_sinkhorn_as_long_as_published():
     """1,530 sweeps to 1e-9 with the L1 cost, eps = 1e-2 (errors seen every tenth)."""
-    require("sklearn")
+    require("sklearn.datasets")
     C, a, b, *_ = transport_digits(power=1)
     K, v = np.exp(-C / 1e-2), np.ones(784)
     errors = []
@@ -149,7 +149,7 @@ def test_bad_input(call, error, match):
 @pytest.mark.extras
 @pytest.mark.parametrize(("pair", "error", "match"), BAD_PAIRS)
 def test_bad_pairs(pair, error, match):
-    require("sklearn")
+    require("sklearn.datasets")
     with pytest.raises(error, match=match):
         transport_digits(8, pair)
 

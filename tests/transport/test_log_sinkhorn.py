@@ -109,6 +109,7 @@ def test_over_relaxation_saves_sweeps():
 
 @pytest.mark.extras
 def test_over_relaxation_at_small_strength():
+    require("sklearn.datasets")
     require("sklearn")
     C, a, b, *_ = transport_digits(12)
     plain = log_sinkhorn(C, a, b, 2e-3, tol=1e-9, omega=1.0)

@@ -78,6 +78,7 @@ def test_the_published_density_takes_longer():
 
 @pytest.mark.extras
 def test_the_published_density_fails_on_images():
+    require("sklearn.datasets")
     require("sklearn")
     C, a, b, *_ = transport_digits()
     with pytest.warns(ConvergenceWarning):
