@@ -54,7 +54,7 @@ class EntropicResult(TransportResult):
         P = np.subtract(g, C)
         P += f[start:stop, None]
         with np.errstate(over="ignore"):
-            P /= self.eps
+            P *= 1.0 / self.eps  # as in the solvers
             return np.exp(P, out=P)
 
     def _regulariser(self, P: Array) -> float:

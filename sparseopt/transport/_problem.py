@@ -18,7 +18,7 @@ MISMATCH = 1e-6  # relative difference of total masses that is taken for roundin
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
-    """A transport problem over the atoms that carry mass, with its costs shifted to start at zero.
+    """A transport problem over the atoms that carry mass, with nonnegative costs.
 
     Attributes
     ----------
@@ -27,7 +27,8 @@ class Problem:
     a, b : ndarray of float64
         Positive masses of equal sum.
     shift, span : float
-        What was taken off the costs, and the largest finite one that is left.
+        What was taken off the costs (zero unless they are negative or far from zero), and the
+        largest finite one that is left.
     forbidden : bool
         Whether there are infinite costs.
     rows, cols : ndarray of int
@@ -150,12 +151,12 @@ def check_problem(C: Any, a: Any, b: Any, *, balanced: bool = True, forbid: bool
         if any(np.isnan(C.min()) for *_, C in tiles(cost)):
             raise ValueError("C must not contain NaN")
     low, high, forbidden = _range(inner, forbid, (rows, cols))
-    if isinstance(inner, MatrixCost):
-        inner = inner.shifted(low)
-    elif low < 0.0 or low > high - low:
-        inner = ShiftedCost(inner, low)
-    else:  # as most distances; not worth a pass
+    if 0.0 <= low <= high - low:  # as most distances: a shift would save no digits
         low = 0.0
+    elif isinstance(inner, MatrixCost):
+        inner = inner.shifted(low)
+    else:
+        inner = ShiftedCost(inner, low)
     return Problem(inner, a[rows], b[cols], low, high - low, forbidden, rows, cols, cost, (a, b))
 
 

@@ -113,7 +113,9 @@ class TransportResult(Result):
         """The plan, dense or sparse as the solver was asked."""
         if self.sparse:
             return self.sparse_plan()
-        return np.concatenate([P for *_, P in self._tiles()]).astype(self._cost.dtype, copy=False)
+        parts = [P for *_, P in self._tiles()]
+        whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return whole.astype(self._cost.dtype, copy=False)
 
     def sparse_plan(self, threshold: float | None = None) -> Any:
         r"""The plan as a CSR array whose marginals are a and b to rounding.

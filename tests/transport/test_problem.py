@@ -152,7 +152,7 @@ def test_costs_of_atoms_without_mass_are_free():
     C = [[INF, INF, INF], [1.0, 2.0, INF], [3.0, 4.0, INF]]
     problem = check_problem(C, [0, 1, 1], [1, 1, 0])
     assert not problem.forbidden
-    assert (problem.shift, problem.span) == (1.0, 3.0)
+    assert (problem.shift, problem.span) == (0.0, 4.0)
     with pytest.raises(ValueError, match="none in row 2"):  # counted among all the rows given
         check_problem([[0.0, 1.0], [0.0, 1.0], [1.0, INF]], [1, 0, 1], [0, 2])
     with pytest.raises(ValueError, match="none in column 2"):
@@ -162,7 +162,9 @@ def test_costs_of_atoms_without_mass_are_free():
 def test_infinite_costs_do_not_count_in_the_span():
     problem = check_problem([[3.0, INF], [7.0, 5.0]], None, None)
     assert problem.forbidden
-    assert (problem.shift, problem.span) == (3.0, 4.0)
+    assert (problem.shift, problem.span) == (0.0, 7.0)
+    far = check_problem([[103.0, INF], [107.0, 105.0]], None, None)
+    assert (far.shift, far.span) == (103.0, 4.0)
 
 
 @settings(max_examples=60, deadline=None)
