@@ -86,8 +86,8 @@ def cardinality(
     tol : float
         Bound on the certificate: the larger of the marginal error and the duality gap of the
         relaxation, both relative (to the mass; to a bound of the objective of the product plan,
-        with costs far from zero shifted to it). With ``mode="hard"`` the certificate of the result is
-        the marginal error of its plan.
+        with costs far from zero shifted to it). With ``mode="hard"`` it is the certificate of the
+        result, the marginal error of its plan.
     max_iter : int
         Newton steps (iterations of L-BFGS) for the relaxation.
     max_nodes : int, optional
